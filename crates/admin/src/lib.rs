@@ -1,0 +1,1 @@
+//! Looking inside: the API and ping.

@@ -1,0 +1,1 @@
+//! The middlewares, one file each, named as Traefik names them.

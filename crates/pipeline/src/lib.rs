@@ -1,0 +1,1 @@
+//! How a request passes: handlers, middlewares, bodies and the record of one exchange.

@@ -1,0 +1,1 @@
+//! Traefik's rule language: which requests a router takes.

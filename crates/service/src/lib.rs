@@ -1,0 +1,1 @@
+//! Where requests go: load balancers, backends and the upstream client.

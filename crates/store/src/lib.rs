@@ -1,0 +1,1 @@
+//! Who remembers the buckets: in memory and in Redis or Valkey.

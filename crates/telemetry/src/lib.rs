@@ -1,0 +1,1 @@
+//! Saying what happened: metrics and access logs.

@@ -1,0 +1,1 @@
+//! For tests only: real stores, upstreams and clients on free ports.
