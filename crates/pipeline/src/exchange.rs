@@ -36,6 +36,8 @@ pub struct Exchange {
     /// Header fields that the client asked to be dropped by naming them in `Connection`. They are no longer in the
     /// request, but a limit that counts by one of them still sees it, so that nobody sheds his identity that way.
     pub withdrawn: Option<Box<HeaderMap>>,
+    /// What becomes of `X-Forwarded-For` when the request is sent upstream.
+    pub forwarded_for: ForwardedFor,
     /// The qualified name of the router that took the request.
     pub router: Option<Arc<str>>,
     /// The qualified name of the service behind it, once the request has passed the middlewares.
@@ -53,6 +55,17 @@ impl Exchange {
     pub fn peer_ip(&self) -> IpAddr {
         self.peer.ip()
     }
+}
+
+/// What the upstream client does with `X-Forwarded-For`. Everything before it, limits included, sees the header as the
+/// hop in front of us sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ForwardedFor {
+    /// Adds the peer's address at the end.
+    #[default]
+    Append,
+    /// Leaves it as it is: the entry point says `notAppendXForwardedFor`, or a `headers` middleware removed the header.
+    Keep,
 }
 
 /// The exchange with a backend.

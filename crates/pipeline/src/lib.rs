@@ -18,7 +18,7 @@ pub mod respond;
 mod view;
 
 pub use body::{Body, BodyError};
-pub use exchange::{Exchange, LimitRecord, Protocol, Scheme, Upstream, Verdict, VerdictSource};
+pub use exchange::{Exchange, ForwardedFor, LimitRecord, Protocol, Scheme, Upstream, Verdict, VerdictSource};
 pub use handler::{Handler, Request, Response};
 pub use middleware::{Chain, Middleware, Next};
 pub use view::RequestView;
