@@ -68,7 +68,7 @@ impl Reading {
 }
 
 fn slowed(duration: Duration) -> Span {
-    Span::from(duration - duration / drift_part())
+    Span::from(duration.saturating_sub(duration / drift_part()))
 }
 
 fn hastened(duration: Duration) -> Span {
@@ -78,7 +78,7 @@ fn hastened(duration: Duration) -> Span {
 /// A length of store time on a clock of ours that may be slow: the least we may measure for it.
 fn to_slowed(span: Span) -> Duration {
     let duration = span.to_duration().saturating_sub(Duration::from_micros(1));
-    duration - duration / drift_part()
+    duration.saturating_sub(duration / drift_part())
 }
 
 /// A length of store time on a clock of ours that may be fast: the most we may measure for it.
