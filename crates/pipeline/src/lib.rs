@@ -10,6 +10,7 @@
 //!
 //! Nothing here knows the HTTP engine: a [`Body`] is a stream of frames from wherever it comes.
 
+pub mod alias;
 mod body;
 mod exchange;
 mod handler;
