@@ -137,14 +137,14 @@ mod tests {
         assert_eq!(Quota::new(1, second, 0), Err(QuotaError::ZeroBurst));
         assert!(matches!(Quota::new(5_000_001, second, 1), Err(QuotaError::TooFast { .. })));
         assert!(matches!(Quota::new(1, second, 1 << 30), Err(QuotaError::BurstTooLarge { .. })));
-        assert!(matches!(Quota::new(1, Duration::from_secs(86_400), 40_000), Err(QuotaError::TooSlow { .. })));
+        assert!(matches!(Quota::new(1, Duration::from_hours(24), 40_000), Err(QuotaError::TooSlow { .. })));
     }
 
     #[test]
     fn the_long_run_rate_is_exact_to_a_millionth() {
         for (limit, period) in [
-            (1, Duration::from_secs(86_400)),
-            (100, Duration::from_secs(60)),
+            (1, Duration::from_hours(24)),
+            (100, Duration::from_mins(1)),
             (7, Duration::from_secs(3)),
             (299_993, Duration::from_secs(1)),
             (4_999_999, Duration::from_secs(1)),

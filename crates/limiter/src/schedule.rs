@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_full_bucket_gives_its_burst_and_then_one_slot_per_interval() {
         let quota = quota(10, 1_000, 3);
-        let grant = super::grant(&quota, None, at(0), Span::ZERO, Ask::up_to(9));
+        let grant = grant(&quota, None, at(0), Span::ZERO, Ask::up_to(9));
         assert_eq!(grant.count, 3);
         let denied = super::grant(&quota, grant.next, at(99_999), Span::ZERO, Ask::ONE);
         assert_eq!((denied.count, denied.first, denied.next), (0, at(100_000), grant.next));
@@ -114,26 +114,26 @@ mod tests {
     fn a_slot_a_little_ahead_is_handed_out_when_waiting_is_allowed() {
         let quota = quota(10, 1_000, 1);
         let delay = Span::from_micros(50_000);
-        let first = super::grant(&quota, None, at(0), delay, Ask::ONE);
-        assert_eq!(super::grant(&quota, first.next, at(49_999), delay, Ask::ONE).count, 0);
-        let held = super::grant(&quota, first.next, at(62_000), delay, Ask::ONE);
+        let first = grant(&quota, None, at(0), delay, Ask::ONE);
+        assert_eq!(grant(&quota, first.next, at(49_999), delay, Ask::ONE).count, 0);
+        let held = grant(&quota, first.next, at(62_000), delay, Ask::ONE);
         assert_eq!((held.count, held.first), (1, at(100_000)));
     }
 
     #[test]
     fn all_or_none() {
         let quota = quota(1, 1_000, 5);
-        let some = super::grant(&quota, None, at(0), Span::ZERO, Ask::all(3));
-        let none = super::grant(&quota, some.next, at(0), Span::ZERO, Ask::all(3));
+        let some = grant(&quota, None, at(0), Span::ZERO, Ask::all(3));
+        let none = grant(&quota, some.next, at(0), Span::ZERO, Ask::all(3));
         assert_eq!((none.count, none.next), (0, some.next));
         assert_eq!(none.first, at(1_000_000), "the third of the slots asked for is a second away");
-        assert_eq!(super::grant(&quota, some.next, at(0), Span::ZERO, Ask::all(2)).count, 2);
+        assert_eq!(grant(&quota, some.next, at(0), Span::ZERO, Ask::all(2)).count, 2);
     }
 
     #[test]
     fn what_is_left_and_until_when() {
         let quota = quota(1, 1_000, 5);
-        let next = super::grant(&quota, None, at(0), Span::ZERO, Ask::all(2)).next;
+        let next = grant(&quota, None, at(0), Span::ZERO, Ask::all(2)).next;
         assert_eq!(remaining(&quota, next, at(0)), 3);
         assert_eq!(reset_after(&quota, next, at(0)), Duration::from_secs(2));
         assert_eq!(remaining(&quota, next, at(2_000_000)), 5);
@@ -144,9 +144,9 @@ mod tests {
     #[test]
     fn a_loosened_quota_takes_effect_at_once() {
         let hourly = quota(1, 3_600_000, 1);
-        let next = super::grant(&hourly, None, at(0), Span::ZERO, Ask::ONE).next;
+        let next = grant(&hourly, None, at(0), Span::ZERO, Ask::ONE).next;
         let quick = quota(100, 1_000, 1);
-        let grant = super::grant(&quick, next, at(1_000), Span::ZERO, Ask::ONE);
+        let grant = grant(&quick, next, at(1_000), Span::ZERO, Ask::ONE);
         assert_eq!(grant.first, at(11_000), "within one bucket of the new quota");
     }
 }

@@ -54,7 +54,7 @@ fn what_is_not_an_address_is_none() {
 
 #[test]
 fn networks_group_ipv6_and_leave_ipv4_alone() {
-    let group = |text, prefix| super::group(parse(text).unwrap(), prefix).to_string();
+    let group = |text, prefix| group(parse(text).unwrap(), prefix).to_string();
     assert_eq!(group("2001:db8:1:2:3:4:5:6", Some(64)), "2001:db8:1:2::");
     assert_eq!(group("::abcd:ffff:c0a8:1", Some(80)), "::abcd:0:0:0".parse::<IpAddr>().unwrap().to_string());
     assert_eq!(group("::abcd:ffff:c0a8:1", Some(200)), "::abcd:ffff:c0a8:1");
