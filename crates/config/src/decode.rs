@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
 use crate::duration::SignedDuration;
-use crate::node::{Node, Value};
+use crate::node::{Key, Node, Value};
 use crate::place::Place;
 use crate::redacted::Redacted;
 use crate::suggest;
@@ -71,7 +71,7 @@ pub trait Omit {
 /// Collects the mistakes of one source while it is read.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    path: Vec<String>,
+    path: Vec<(String, Option<Place>)>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -81,7 +81,7 @@ impl Decoder {
         Self {
             path: match path {
                 "" => Vec::new(),
-                path => vec![path.to_owned()],
+                path => vec![(path.to_owned(), None)],
             },
             diagnostics: Vec::new(),
         }
@@ -95,7 +95,7 @@ impl Decoder {
     /// The dotted path of what is being read.
     pub fn path(&self) -> String {
         let mut path = String::new();
-        for step in &self.path {
+        for (step, _) in &self.path {
             if !path.is_empty() && !step.starts_with('[') {
                 path.push('.');
             }
@@ -106,12 +106,26 @@ impl Decoder {
 
     /// The last step of the path: the name of what is being read.
     pub fn name(&self) -> &str {
-        self.path.last().map_or("", String::as_str)
+        self.path.last().map_or("", |(name, _)| name)
+    }
+
+    /// Where the name of what is being read was written, if it has one.
+    pub fn place(&self) -> Option<&Place> {
+        self.path.last().and_then(|(_, place)| place.as_ref())
     }
 
     /// Reads something one step further down.
     pub fn within<T>(&mut self, step: impl Into<String>, read: impl FnOnce(&mut Self) -> T) -> T {
-        self.path.push(step.into());
+        self.path.push((step.into(), None));
+        let result = read(self);
+        self.path.pop();
+        result
+    }
+
+    /// Reads the value of a key, whose name and place [`name`](Self::name) and
+    /// [`place`](Self::place) tell meanwhile.
+    pub fn within_key<T>(&mut self, name: &str, place: &Place, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push((name.to_owned(), Some(place.clone())));
         let result = read(self);
         self.path.pop();
         result
@@ -145,38 +159,50 @@ impl Decoder {
 
     /// Reads the entries of a map into a section; the emptiness rule is the caller's.
     pub fn fields<T: Section>(&mut self, section: &mut T, node: &Node) {
+        let names: Vec<_> = T::FIELDS.iter().map(|field| field.name).collect();
+        self.each_field(node, &names, |found, child, decoder| match found {
+            Ok(index) => section.set(index, child, decoder),
+            Err(unknown) => decoder.unknown_field(unknown, &names),
+        });
+    }
+
+    /// Visits the entries of a map: the index of the field in `names`, whatever its case, or the
+    /// key of an unknown one. Known fields are visited one step down the path.
+    pub fn each_field(
+        &mut self,
+        node: &Node,
+        names: &[&str],
+        mut visit: impl FnMut(Result<usize, &Key>, &Node, &mut Self),
+    ) {
         let mut written: BTreeMap<usize, &str> = BTreeMap::new();
         for (key, child) in in_order(node) {
-            let found = T::FIELDS.iter().position(|field| field.name.eq_ignore_ascii_case(&key.name));
+            let found = names.iter().position(|name| name.eq_ignore_ascii_case(&key.name));
             let Some(index) = found else {
-                self.unknown_field(&key.name, &key.place, T::FIELDS);
+                visit(Err(key), child, self);
                 continue;
             };
-            self.within(T::FIELDS[index].name, |decoder| {
+            self.within_key(names[index], &key.place, |decoder| {
                 if let Some(first) = written.insert(index, &key.name) {
                     let message = format!("{:?} and {first:?} are the same field; the last one counts", key.name);
                     decoder.warning("field-twice", &key.place, message);
                 }
-                section.set(index, child, decoder);
+                visit(Ok(index), child, decoder);
             });
         }
     }
 
     /// Records an unknown field, with the known one that was probably meant.
-    pub fn unknown_field(&mut self, name: &str, place: &Place, fields: &[Field]) {
-        let names = fields.iter().map(|field| field.name);
-        let hint = match suggest::closest(name, names.clone()) {
+    pub fn unknown_field(&mut self, key: &Key, names: &[&str]) {
+        let name = &key.name;
+        let hint = match suggest::closest(name, names.iter().copied()) {
             Some(meant) => Some(format!("did you mean {meant:?}?")),
-            None => elsewhere(self.name(), name).map(str::to_owned).or_else(|| {
-                (fields.len() <= 12).then(|| {
-                    let known: Vec<_> = names.collect();
-                    format!("known fields here: {}", known.join(", "))
-                })
-            }),
+            None => elsewhere(self.name(), name)
+                .map(str::to_owned)
+                .or_else(|| (names.len() <= 12).then(|| format!("known fields here: {}", names.join(", ")))),
         };
-        self.within(name, |decoder| {
+        self.within(name.as_str(), |decoder| {
             let message = format!("field not found, node: {name}");
-            decoder.error_with_hint("unknown-field", place, message, hint);
+            decoder.error_with_hint("unknown-field", &key.place, message, hint);
         });
     }
 
@@ -220,7 +246,7 @@ impl Decoder {
     }
 
     /// Runs a parser over a scalar; its refusal becomes the message.
-    fn parse<T, E: ToString>(
+    pub(crate) fn parse<T, E: ToString>(
         &mut self,
         code: &'static str,
         node: &Node,
@@ -244,7 +270,7 @@ enum Items<'n> {
 
 /// Entries sorted by key where case makes two keys the same field, since paerser lets the last
 /// in byte order win; otherwise in the order of the file.
-fn in_order(node: &Node) -> Vec<(&crate::node::Key, &Node)> {
+fn in_order(node: &Node) -> Vec<(&Key, &Node)> {
     let mut entries: Vec<_> = node.entries().collect();
     let folded = |name: &str| name.to_ascii_lowercase();
     let mut names: Vec<_> = entries.iter().map(|(key, _)| folded(&key.name)).collect();
@@ -264,23 +290,32 @@ fn elsewhere(section: &str, field: &str) -> Option<&'static str> {
         ("redis", "sentinel" | "timeout" | "cluster" | "database") => {
             "that is a field of plugin.distributedRateLimit.store.redis"
         }
-        ("routers" | "middlewares" | "services", _) => return None,
         _ => return None,
     })
 }
 
 /// Reads a section as a field: it may not be empty unless it is one of those that may.
 pub fn section_field<T: Section>(node: &Node, decoder: &mut Decoder, name: &str) -> Option<T> {
-    if T::ALLOW_EMPTY
-        && let Some(text) = node.as_text()
-    {
-        return (text.is_empty() || text.eq_ignore_ascii_case("true")).then(T::default);
-    }
-    if node.entries().next().is_none() && !T::ALLOW_EMPTY {
-        standalone(node, decoder, name);
-        return None;
+    if !may_be_section(node, T::ALLOW_EMPTY, decoder, name)? {
+        return Some(T::default());
     }
     section_element(node, decoder)
+}
+
+/// Whether there is something to read in a field that holds a section: `Some(false)` when it is
+/// present but empty, `None` when it is absent or wrongly empty.
+pub(crate) fn may_be_section(node: &Node, allow_empty: bool, decoder: &mut Decoder, type_name: &str) -> Option<bool> {
+    if allow_empty {
+        return match node.as_text() {
+            Some(text) => (text.is_empty() || text.eq_ignore_ascii_case("true")).then_some(false),
+            None => Some(true),
+        };
+    }
+    if node.entries().next().is_none() {
+        standalone(node, decoder, type_name);
+        return None;
+    }
+    Some(true)
 }
 
 /// Reads a section as an element of a list or a map, where it may be empty.
@@ -295,7 +330,7 @@ pub fn section_element<T: Section>(node: &Node, decoder: &mut Decoder) -> Option
     Some(section)
 }
 
-fn standalone(node: &Node, decoder: &mut Decoder, type_name: &str) {
+pub(crate) fn standalone(node: &Node, decoder: &mut Decoder, type_name: &str) {
     if node.is_null() {
         return;
     }
@@ -582,23 +617,13 @@ impl<T: Decode> Decode for BTreeMap<String, T> {
         }
         let mut map = Self::new();
         for (key, child) in node.entries() {
-            decoder.within(key.name.as_str(), |decoder| {
+            decoder.within_key(&key.name, &key.place, |decoder| {
                 if let Some(value) = T::decode_element(child, decoder) {
                     map.insert(key.name.clone(), value);
                 }
             });
         }
         Some(map)
-    }
-}
-
-impl<T: Decode> Decode for Box<T> {
-    fn type_name() -> String {
-        T::type_name()
-    }
-
-    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
-        T::decode(node, decoder).map(Self::new)
     }
 }
 

@@ -1,13 +1,18 @@
 //! From text to a [`Node`]: YAML, TOML and JSON.
 
+pub(crate) mod env;
+pub(crate) mod flags;
 pub mod toml;
 pub mod yaml;
 
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::decode::Decoder;
 use crate::diagnostic::Diagnostic;
+use crate::dynamic::DynamicConfig;
 use crate::node::Node;
+use crate::place::Place;
 
 /// The spelling of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,4 +48,37 @@ pub fn load_node(text: &str, format: Format, label: &str) -> Result<Node, Vec<Di
         Format::Yaml | Format::Json => yaml::load(text, &file),
         Format::Toml => toml::load(text, &file),
     }
+}
+
+/// Reads a file of dynamic configuration. See [`load_dynamic_text`].
+pub fn load_dynamic_file(path: &Path) -> Result<(DynamicConfig, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let label = path.display().to_string();
+    let refused =
+        |code, message: String| vec![Diagnostic::error(code, "", Some(Place::label(label.as_str())), message)];
+    let format = Format::of(path).ok_or_else(|| {
+        let message = "unsupported file extension; use .yml, .yaml, .toml or .json";
+        refused("unsupported-extension", message.to_owned())
+    })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| refused("unreadable", format!("cannot read the file: {error}")))?;
+    load_dynamic_text(&text, format, &label)
+}
+
+/// Reads dynamic configuration from text. The label names the text in places.
+///
+/// Gives what was written and the warnings about it.
+///
+/// # Errors
+/// The file is refused as a whole, as Traefik refuses it: a syntax error, an unknown field, a
+/// value of the wrong type, an empty section. All mistakes are told, and the warnings with them.
+pub fn load_dynamic_text(
+    text: &str,
+    format: Format,
+    label: &str,
+) -> Result<(DynamicConfig, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let node = load_node(text, format, label)?;
+    let mut decoder = Decoder::default();
+    let config = DynamicConfig::decode(&node, &mut decoder);
+    let diagnostics = decoder.into_diagnostics();
+    if diagnostics.iter().any(Diagnostic::is_error) { Err(diagnostics) } else { Ok((config, diagnostics)) }
 }
