@@ -57,9 +57,19 @@ impl<W> Turnstile<W> {
         self.denial = denial;
     }
 
-    /// Nothing here that anybody would miss.
+    /// Nobody calls or waits: all that is here is a refusal, which costs a call if it is forgotten, never a verdict.
+    pub fn is_only_remembering(&self) -> bool {
+        !self.calling && self.waiting.is_empty()
+    }
+
+    /// Nobody calls or waits, and no refusal is remembered.
+    pub fn is_forgettable(&self) -> bool {
+        self.is_only_remembering() && self.denial.is_none()
+    }
+
+    /// Nothing here that anybody would miss at `now`.
     pub fn is_idle(&self, now: Monotonic) -> bool {
-        !self.calling && self.waiting.is_empty() && !self.denial.is_some_and(|denial| denial.stands(now))
+        self.is_only_remembering() && !self.denial.is_some_and(|denial| denial.stands(now))
     }
 }
 

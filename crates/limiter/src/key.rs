@@ -35,6 +35,13 @@ impl<'a> From<Source<'a>> for KeyBytes<'a> {
     }
 }
 
+impl KeyBytes<'static> {
+    /// The key that stands for all keys of a limit that found no place of their own.
+    pub const fn overflow() -> Self {
+        Self { tag: b'o', bytes: Bytes::Borrowed(&[]) }
+    }
+}
+
 impl KeyBytes<'_> {
     /// What kind of source it is.
     pub fn tag(&self) -> u8 {

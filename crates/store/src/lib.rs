@@ -1,1 +1,26 @@
-//! Who remembers the buckets: in memory and in Redis or Valkey.
+//! Who remembers the buckets.
+//!
+//! A [`Store`] decides about one request and one limit. [`MemoryStore`] keeps its buckets in this process;
+//! [`RedisStore`] shares them with every other instance through a Redis or Valkey server. Both do the same step
+//! (`tollgate_limiter::schedule::grant`; in Redis its twin, `grant.lua`), so that the choice says who shares a limit
+//! and not what it means.
+//!
+//! [`Stores`] is what outlives a reload: buckets, connections and counters are found again there by what they are,
+//! not by which configuration asked for them.
+
+mod bound;
+mod clock;
+mod hash;
+mod memory;
+mod redis;
+mod stats;
+mod stores;
+
+pub use bound::BoundLimit;
+pub use clock::{Clock, FakeClock};
+pub use memory::{MemoryOptions, MemoryStore};
+pub use redis::{
+    ErrorKind, Health, RedisOptions, RedisStore, RedisTls, Script, StoreError, decode_replies, grant_script,
+};
+pub use stats::{LatencySnapshot, LimitSnapshot, LimitStats, StoreSnapshot, StoreStats};
+pub use stores::{Pending, Reply, Store, Stores};

@@ -1,0 +1,111 @@
+//! Buckets in this process.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use tollgate_limiter::{Ask, Decision, DecisionSource, KeyBytes, Span, Timestamp, Verdict, schedule};
+
+use crate::bound::BoundLimit;
+use crate::clock::{Clock, memory_time};
+use crate::hash::KeyHash;
+
+mod shard;
+
+use shard::{Bucket, Place, Shard};
+
+/// How much a memory store may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryOptions {
+    /// Buckets, over all limits. A bucket takes 32 bytes, its place in the table up to as much again.
+    pub buckets_max: usize,
+}
+
+impl Default for MemoryOptions {
+    fn default() -> Self {
+        Self { buckets_max: 1_000_000 }
+    }
+}
+
+/// Buckets in this process: the store of a limit that names no other.
+///
+/// A decision is a hash, a short lock and a compare. Memory is bounded, and the bound is no way around a limit: a
+/// full bucket carries no information and goes first, a bucket in debt never goes. When only buckets in debt are
+/// left, new keys of a limit share one *overflow bucket* until some are full again.
+#[derive(Debug)]
+pub struct MemoryStore {
+    shards: Box<[Mutex<Shard>]>,
+    clock: Clock,
+    sweeping: AtomicUsize,
+}
+
+/// A power of two well above the number of threads, so that two of them seldom meet.
+const SHARDS: usize = 64;
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new(options: MemoryOptions, clock: Clock) -> Self {
+        let capacity = options.buckets_max.div_ceil(SHARDS).max(1);
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(capacity))).collect(),
+            clock,
+            sweeping: AtomicUsize::new(0),
+        }
+    }
+
+    /// Decides about one request for `key` under `limit`.
+    pub fn decide(&self, limit: &BoundLimit, key: &KeyBytes<'_>) -> Decision {
+        let now = memory_time(self.clock.now());
+        let hash = limit.hasher.hash(key);
+        if let Some(place) = self.shard(hash).lock().place(hash, now) {
+            return limit.count(step(limit, hash, place, now));
+        }
+        // No room for a new key. Those that find none are counted together, in a bucket of the limit's own: a flood
+        // of invented keys pays with requests of its own limit and of no other. There are as many as limits.
+        limit.stats.overflowed();
+        let overflow = limit.hasher.hash(&KeyBytes::overflow());
+        limit.count(step(limit, overflow, self.shard(overflow).lock().any_place(overflow), now))
+    }
+
+    fn shard(&self, hash: KeyHash) -> &Mutex<Shard> {
+        // The low bits choose the place within the table.
+        &self.shards[(hash[1] >> 32) as usize % SHARDS]
+    }
+
+    /// Buckets held.
+    pub fn buckets(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// Forgets the full buckets of a part of the store and gives memory back that is not needed any more. Called now
+    /// and then it keeps the store as small as its load; not calling it costs memory, never a verdict.
+    pub fn sweep(&self) {
+        let now = memory_time(self.clock.now());
+        for _ in 0..SHARDS / 8 {
+            let index = self.sweeping.fetch_add(1, Ordering::Relaxed) % SHARDS;
+            self.shards[index].lock().sweep(now);
+        }
+    }
+}
+
+fn step(limit: &BoundLimit, hash: KeyHash, place: Place<'_>, now: Timestamp) -> Decision {
+    let quota = &limit.limit.quota;
+    let known = place.bucket().map(Bucket::next);
+    let grant = schedule::grant(quota, known, now, limit.max_delay, Ask::ONE);
+    if let (Some(next), 1..) = (grant.next, grant.count) {
+        place.put(Bucket::new(hash, next, next + quota.life()));
+    }
+    let verdict = match (grant.count, grant.first.since(now)) {
+        (0, wait) => Verdict::Deny { retry_after: wait.to_duration() },
+        (_, Span::ZERO) => Verdict::Allow,
+        (_, wait) => Verdict::Delay(wait.to_duration()),
+    };
+    Decision {
+        verdict,
+        source: DecisionSource::Memory,
+        remaining: Some(schedule::remaining(quota, grant.next, now)),
+        reset_after: Some(schedule::reset_after(quota, grant.next, now)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

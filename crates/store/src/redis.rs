@@ -1,0 +1,30 @@
+//! Buckets shared through a Redis or Valkey server. Nothing else in Tollgate knows that protocol.
+//!
+//! ```text
+//! request ── Book: one turnstile per key ── known refusal? ──────────────────────────► denied here, no call
+//!               │ first of its key                 │ a call is under way
+//!               ▼                                  ▼
+//!            due keys ──► Caller (one task): up to 16 keys in one script call ──► server
+//!               ▲              │ reply: slots for those who waited, or until when there are none
+//!               └── more have arrived meanwhile ──┘
+//! ```
+//!
+//! The server's clock decides, read inside the script. Every wait has a deadline. When the server cannot be used,
+//! the [`Link`](link::Link) says so at once, and a probe in the background notices when it is back.
+
+mod book;
+mod caller;
+mod error;
+mod link;
+mod options;
+mod reply;
+mod script;
+mod store;
+
+pub use error::{ErrorKind, StoreError};
+pub use link::Health;
+pub use options::{RedisOptions, RedisTls};
+pub use reply::decode as decode_replies;
+pub use script::{Script, grant as grant_script};
+pub use store::RedisStore;
+pub(crate) use store::Waiting;

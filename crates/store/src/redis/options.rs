@@ -1,0 +1,126 @@
+//! How to reach a server.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A server and how to talk to it. Equal options are the same store: connections are shared between all limits that
+/// name them, and survive reloads.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RedisOptions {
+    /// `host:port`.
+    pub endpoint: String,
+    /// The ACL user; empty: none is named.
+    pub username: String,
+    /// The password; empty: none is sent.
+    pub password: String,
+    /// The numbered database.
+    pub database: i64,
+    /// The longest that connecting may take, greeting and log-in included.
+    pub connect_timeout: Duration,
+    /// The longest that a request waits for the store before the failure policy decides.
+    pub deadline: Duration,
+    /// TLS, if the server wants it.
+    pub tls: Option<RedisTls>,
+}
+
+/// How to prove who is who.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RedisTls {
+    /// The authority that signed the server's certificate, PEM; without it the system's.
+    pub ca: Option<String>,
+    /// Our own certificate and its key, PEM.
+    pub identity: Option<(String, String)>,
+    /// Believe anybody. For tests.
+    pub insecure_skip_verify: bool,
+}
+
+impl fmt::Debug for RedisOptions {
+    /// Without credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisOptions")
+            .field("endpoint", &self.endpoint)
+            .field("database", &self.database)
+            .field("deadline", &self.deadline)
+            .field("tls", &self.tls.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RedisTls {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisTls").field("insecure_skip_verify", &self.insecure_skip_verify).finish_non_exhaustive()
+    }
+}
+
+impl RedisOptions {
+    /// A client for these options. It does not connect yet.
+    pub(super) fn client(&self) -> redis::RedisResult<redis::Client> {
+        let (host, port) = split(&self.endpoint);
+        let mut settings = redis::RedisConnectionInfo::default()
+            // RESP3, so that the server's closing of the connection is noticed at once.
+            .set_protocol(redis::ProtocolVersion::RESP3)
+            .set_db(self.database)
+            .set_lib_name("tollgate", env!("CARGO_PKG_VERSION"));
+        if !self.username.is_empty() {
+            settings = settings.set_username(&self.username);
+        }
+        if !self.password.is_empty() {
+            settings = settings.set_password(&self.password);
+        }
+        let tcp = redis::io::tcp::TcpSettings::default().set_nodelay(true);
+        let address = redis::ConnectionAddr::Tcp(host.to_owned(), port);
+        let info = redis::IntoConnectionInfo::into_connection_info(address)?
+            .set_redis_settings(settings)
+            .set_tcp_settings(tcp);
+        redis::Client::open(info)
+    }
+}
+
+/// Host and port of an endpoint; an IPv6 address may stand in brackets. Redis's own port if none is named.
+fn split(endpoint: &str) -> (&str, u16) {
+    const PORT: u16 = 6379;
+    match endpoint.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.starts_with('[') => {
+            (host.trim_matches(['[', ']']), port.parse().unwrap_or(PORT))
+        }
+        _ => (endpoint.trim_matches(['[', ']']), PORT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints() {
+        for (endpoint, expected) in [
+            ("redis:6379", ("redis", 6379)),
+            ("redis", ("redis", 6379)),
+            ("127.0.0.1:7000", ("127.0.0.1", 7000)),
+            ("[::1]:7000", ("::1", 7000)),
+            ("::1", ("::1", 6379)),
+            ("[::1]", ("::1", 6379)),
+        ] {
+            assert_eq!(split(endpoint), expected, "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn credentials_do_not_print() {
+        let options = RedisOptions {
+            endpoint: "redis:6379".into(),
+            username: "canary-user".into(),
+            password: "canary-password".into(),
+            database: 0,
+            connect_timeout: Duration::from_secs(1),
+            deadline: Duration::from_secs(1),
+            tls: Some(RedisTls {
+                ca: None,
+                identity: Some(("canary-cert".into(), "canary-key".into())),
+                insecure_skip_verify: false,
+            }),
+        };
+        assert!(!format!("{options:?}").contains("canary"));
+    }
+}

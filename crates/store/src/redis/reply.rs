@@ -1,0 +1,134 @@
+//! What the server answered. Whatever it says is input: it is read, never believed.
+
+use redis::Value;
+use tollgate_limiter::Timestamp;
+
+use super::error::{ErrorKind, StoreError};
+
+/// The answer to one script call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replies {
+    /// The server's time inside the script.
+    pub now: Timestamp,
+    /// For every key, in order: what was handed out, or why nothing could be said.
+    pub keys: Vec<Result<KeyReply, StoreError>>,
+}
+
+/// What was handed out of one bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyReply {
+    /// How many slots.
+    pub count: u64,
+    /// The first of them or, if there was none, the one to wait for.
+    pub first: Timestamp,
+}
+
+/// Reads the answer to a call for `keys` buckets, of at most `want` slots each.
+pub fn decode(value: Value, wants: &[u64]) -> Result<Replies, StoreError> {
+    let Value::Array(items) = value else {
+        return Err(nonsense("not an array"));
+    };
+    let mut items = items.into_iter();
+    let now = items.next().as_ref().and_then(micros).ok_or_else(|| nonsense("no time"))?;
+    let keys: Vec<_> = items.zip(wants).map(|(item, want)| key_reply(item, *want)).collect();
+    if keys.len() != wants.len() {
+        return Err(nonsense("fewer answers than questions"));
+    }
+    Ok(Replies { now: Timestamp::from_micros(now), keys })
+}
+
+fn key_reply(value: Value, want: u64) -> Result<KeyReply, StoreError> {
+    match value {
+        Value::Array(numbers) => {
+            let [count, first, fraction] = &numbers[..] else {
+                return Err(nonsense("a key's answer is not three numbers"));
+            };
+            let (count, first, fraction) = (integer(count), micros(first), integer(fraction));
+            let (Some(count), Some(first), Some(fraction)) = (count, first, fraction) else {
+                return Err(nonsense("a key's answer is not three numbers"));
+            };
+            let fraction = u32::try_from(fraction).ok().filter(|fraction| *fraction < 1 << 24);
+            let fraction = fraction.ok_or_else(|| nonsense("a fraction of more than one"))?;
+            if count > want {
+                return Err(nonsense("more slots than were asked for"));
+            }
+            Ok(KeyReply { count, first: Timestamp::from_parts(first, fraction) })
+        }
+        Value::BulkString(text) => Err(key_error(&String::from_utf8_lossy(&text))),
+        Value::SimpleString(text) => Err(key_error(&text)),
+        Value::ServerError(error) => {
+            let detail = error.details().unwrap_or_default().to_owned();
+            Err(StoreError { kind: ErrorKind::of_code(error.code(), &detail), detail: bounded(&detail) })
+        }
+        _ => Err(nonsense("a key's answer is neither numbers nor an error")),
+    }
+}
+
+/// An error of one key, as the script passes it on: `CODE what happened`.
+fn key_error(text: &str) -> StoreError {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let code = text.split(' ').next().unwrap_or_default();
+    StoreError { kind: ErrorKind::of_code(code, text), detail: bounded(text) }
+}
+
+fn bounded(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+fn integer(value: &Value) -> Option<u64> {
+    match value {
+        Value::Int(number) => u64::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+/// A time in microseconds that the arithmetic on it can bear: below 2⁵³, as the script's numbers are.
+fn micros(value: &Value) -> Option<u64> {
+    integer(value).filter(|micros| *micros < 1 << 53)
+}
+
+fn nonsense(what: &str) -> StoreError {
+    StoreError { kind: ErrorKind::Protocol, detail: what.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ints(numbers: &[i64]) -> Value {
+        Value::Array(numbers.iter().copied().map(Value::Int).collect())
+    }
+
+    #[test]
+    fn slots_and_errors_stand_side_by_side() {
+        let value = Value::Array(vec![
+            Value::Int(5_000_000),
+            ints(&[2, 4_000_000, 7]),
+            Value::BulkString(b"WRONGTYPE Operation against a key".to_vec()),
+            Value::BulkString(b"OOM command not allowed".to_vec()),
+        ]);
+        let replies = decode(value, &[3, 1, 1]).unwrap();
+        assert_eq!(replies.now, Timestamp::from_micros(5_000_000));
+        assert_eq!(replies.keys[0], Ok(KeyReply { count: 2, first: Timestamp::from_parts(4_000_000, 7) }));
+        assert_eq!(replies.keys[1].as_ref().unwrap_err().kind, ErrorKind::ForeignValue);
+        assert_eq!(replies.keys[2].as_ref().unwrap_err().kind, ErrorKind::OutOfMemory);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for value in [
+            Value::Nil,
+            Value::Int(1),
+            Value::Array(vec![]),
+            Value::Array(vec![Value::Int(-1), ints(&[0, 0, 0])]),
+            Value::Array(vec![Value::Int(1 << 60), ints(&[0, 0, 0])]),
+            Value::Array(vec![Value::Int(1)]),
+        ] {
+            assert_eq!(decode(value.clone(), &[1]).unwrap_err().kind, ErrorKind::Protocol, "{value:?}");
+        }
+        for key in [ints(&[2, 0, 0]), ints(&[1, 0]), ints(&[1, 0, 1 << 24]), ints(&[1, -5, 0]), Value::Nil] {
+            let replies = decode(Value::Array(vec![Value::Int(1), key.clone()]), &[1]).unwrap();
+            assert_eq!(replies.keys[0].as_ref().unwrap_err().kind, ErrorKind::Protocol, "{key:?}");
+        }
+    }
+}

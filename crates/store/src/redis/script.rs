@@ -1,0 +1,87 @@
+//! The script that runs inside the server, and how it is called.
+
+use tollgate_limiter::{Ask, Quota, Span};
+
+/// A script by its text and the SHA-1 that servers know it by.
+#[derive(Debug, Clone)]
+pub struct Script {
+    text: &'static str,
+    sha: String,
+}
+
+/// The script that hands out slots. See `grant.lua`.
+pub fn grant() -> Script {
+    let text = include_str!("grant.lua");
+    Script { text, sha: redis::Script::new(text).get_hash().to_owned() }
+}
+
+/// What is asked of one bucket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyAsk {
+    pub(crate) digest: [u8; 16],
+    pub(crate) quota: Quota,
+    pub(crate) max_delay: Span,
+    pub(crate) ask: Ask,
+}
+
+impl Script {
+    /// The Lua source.
+    pub fn text(&self) -> &'static str {
+        self.text
+    }
+
+    /// The command that makes the server know the script.
+    pub(crate) fn load(&self) -> redis::Cmd {
+        let mut cmd = redis::cmd("SCRIPT");
+        cmd.arg("LOAD").arg(self.text);
+        cmd
+    }
+
+    /// The command that asks for slots of several buckets.
+    pub(crate) fn call(&self, asks: &[KeyAsk]) -> redis::Cmd {
+        let mut cmd = redis::cmd("EVALSHA");
+        cmd.arg(&self.sha).arg(asks.len());
+        for ask in asks {
+            cmd.arg(&key_name(&ask.digest)[..]);
+        }
+        for KeyAsk { quota, max_delay, ask, .. } in asks {
+            let ahead = quota.interval().times(quota.burst()) + *max_delay;
+            for span in [quota.interval(), quota.life(), ahead] {
+                cmd.arg(span.micros()).arg(span.fraction());
+            }
+            cmd.arg(max_delay.micros()).arg(ask.want).arg(ask.need);
+        }
+        cmd
+    }
+}
+
+/// The key of a bucket in the server: `tollgate:` and 128 bits in URL-safe base64 (RFC 4648 §5), without padding. It
+/// has the same length whatever the client sent, and no character that means something to a server or a shell.
+pub(crate) fn key_name(digest: &[u8; 16]) -> [u8; PREFIX.len() + 22] {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut name = [0; PREFIX.len() + 22];
+    name[..PREFIX.len()].copy_from_slice(PREFIX);
+    let mut bits = u128::from_be_bytes(*digest);
+    for place in name[PREFIX.len()..].iter_mut().rev() {
+        *place = ALPHABET[(bits & 63) as usize];
+        bits >>= 6;
+    }
+    name
+}
+
+const PREFIX: &[u8] = b"tollgate:";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_short_plain_and_its_own() {
+        let name = |digest| String::from_utf8(key_name(&digest).to_vec()).unwrap();
+        assert_eq!(name([0; 16]), "tollgate:AAAAAAAAAAAAAAAAAAAAAA");
+        assert_eq!(name([255; 16]), "tollgate:D_____________________");
+        let mut one = [0; 16];
+        one[15] = 1;
+        assert_eq!(name(one), "tollgate:AAAAAAAAAAAAAAAAAAAAAB");
+    }
+}
