@@ -10,7 +10,9 @@ use regex::Regex;
 
 use crate::error::RuleError;
 use crate::go_regex;
+use crate::matcher::Matcher;
 use crate::node::Node;
+use crate::suggest;
 use crate::syntax::{Arg, Call, Expr};
 
 /// What a matcher's name and arguments mean in one syntax.
@@ -76,14 +78,26 @@ fn ascii<'a>(arg: &'a Arg, matcher: &str) -> Result<&'a str, RuleError> {
     Err(RuleError::new(arg.span.clone(), message).hint("write the host in its xn-- form"))
 }
 
-fn regex(arg: &Arg) -> Result<Regex, RuleError> {
-    go_regex::compile(&arg.value)
+/// Compiles `pattern`, which was made from `arg`.
+fn expression(pattern: &str, arg: &Arg) -> Result<Regex, RuleError> {
+    go_regex::compile(pattern)
         .map_err(|error| RuleError::new(arg.span.clone(), format!("invalid regular expression: {error}")))
 }
 
-/// Header names are compared in lower case.
-fn header_name(arg: &Arg) -> Box<str> {
-    arg.value.to_ascii_lowercase().into()
+fn rooted(arg: &Arg) -> Result<&str, RuleError> {
+    if arg.value.starts_with('/') {
+        return Ok(&arg.value);
+    }
+    let message = format!("path `{}` does not start with a slash", arg.value);
+    Err(RuleError::new(arg.span.clone(), message).hint(format!("write `/{}`", arg.value)))
+}
+
+/// Go keeps the host apart from the headers, so a rule never sees it there.
+fn header(name: &Arg, matcher: impl FnOnce(Box<str>) -> Matcher) -> Matcher {
+    match name.value.to_ascii_lowercase() {
+        host if host == "host" => Matcher::Nothing,
+        name => matcher(name.into()),
+    }
 }
 
 /// An address or a network. IPv4-mapped ones are IPv4, as in Go's `net`.
@@ -102,6 +116,13 @@ fn unmapped(net: IpNet) -> IpNet {
     let IpNet::V6(v6) = net else { return net };
     let v4 = v6.addr().to_ipv4_mapped();
     v4.zip(v6.prefix_len().checked_sub(96)).and_then(|(addr, len)| Ipv4Net::new(addr, len).ok()).map_or(net, IpNet::V4)
+}
+
+/// No matcher of this name; `moved` says where it went if the other syntax has it.
+fn unknown(call: &Call<'_>, names: &[&str], moved: Option<String>) -> RuleError {
+    let slip = || suggest::nearest(call.name, names).map(|name| format!("did you mean `{name}`?"));
+    let message = format!("unknown matcher `{}`", call.name);
+    RuleError::new(call.name_span.clone(), message).maybe_hint(moved.or_else(slip))
 }
 
 #[cfg(test)]

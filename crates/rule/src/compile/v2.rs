@@ -4,15 +4,10 @@
 //! `{name}` stands for one label, one segment or anything, `{name:regex}` for
 //! what the expression matches.
 
-use regex::Regex;
-
-use super::v3::header;
-use super::{ascii, canonical_name, header_name, network, regex};
+use super::{ascii, canonical_name, expression, header, network, rooted, unknown};
 use crate::error::RuleError;
-use crate::go_regex;
 use crate::matcher::{HostPattern, Matcher};
 use crate::node::Node;
-use crate::suggest;
 use crate::syntax::{Arg, Call};
 
 pub(crate) const NAMES: [&str; 10] = [
@@ -29,14 +24,15 @@ pub(crate) const NAMES: [&str; 10] = [
 ];
 
 pub(crate) fn call(call: &Call<'_>) -> Result<Node, RuleError> {
-    let name = canonical_name(call.name, &NAMES).ok_or_else(|| unknown(call))?;
+    let name = canonical_name(call.name, &NAMES).ok_or_else(|| unknown(call, &NAMES, moved(call.name)))?;
     match name {
         "Headers" => pairs(call, |name, value| {
-            Ok(header(header_name(name), |name| Matcher::Header { name, value: value.value.as_str().into() }))
+            let text = value.value.as_str().into();
+            Ok(header(name, |name| Matcher::Header { name, value: text }))
         }),
         "HeadersRegexp" => pairs(call, |name, value| {
-            let value = regex(value)?;
-            Ok(header(header_name(name), |name| Matcher::HeaderRegexp { name, value }))
+            let value = expression(&value.value, value)?;
+            Ok(header(name, |name| Matcher::HeaderRegexp { name, value }))
         }),
         "Query" => queries(call),
         _ => each(&call.args, |arg| single(name, arg)).map(Node::any),
@@ -49,7 +45,7 @@ fn single(name: &str, arg: &Arg) -> Result<Matcher, RuleError> {
         "Host" | "HostHeader" => Matcher::Host(HostPattern::exact(ascii(arg, name)?)),
         "HostRegexp" => {
             let pattern = template(ascii(arg, name)?, arg, "[^.]+")?;
-            Matcher::HostRegexp(whole(&format!("(?i)^{pattern}$"), arg)?)
+            Matcher::HostRegexp(expression(&format!("(?i)^{pattern}$"), arg)?)
         }
         "Method" => Matcher::Method(arg.value.to_ascii_uppercase().into()),
         "Path" | "PathPrefix" => path(name, arg)?,
@@ -58,21 +54,15 @@ fn single(name: &str, arg: &Arg) -> Result<Matcher, RuleError> {
 }
 
 fn path(name: &str, arg: &Arg) -> Result<Matcher, RuleError> {
-    if !arg.value.starts_with('/') {
-        let message = format!("path `{}` does not start with a slash", arg.value);
-        return Err(RuleError::new(arg.span.clone(), message).hint(format!("write `/{}`", arg.value)));
-    }
-    let plain = !arg.value.contains(['{', '}']);
+    let path = rooted(arg)?;
+    let plain = !path.contains(['{', '}']);
     Ok(match (name, plain) {
-        ("Path", true) => Matcher::Path(arg.value.as_str().into()),
-        ("Path", false) => {
-            let pattern = template(&arg.value, arg, "[^/]+")?;
-            Matcher::PathRegexp(whole(&format!("^{pattern}$"), arg)?)
-        }
-        (_, true) => Matcher::PathPrefix(arg.value.as_str().into()),
+        ("Path", true) => Matcher::Path(path.into()),
+        (_, true) => Matcher::PathPrefix(path.into()),
         (_, false) => {
-            let pattern = template(&arg.value, arg, "[^/]+")?;
-            Matcher::PathRegexp(whole(&format!("^{pattern}"), arg)?)
+            let end = if name == "Path" { "$" } else { "" };
+            let pattern = template(path, arg, "[^/]+")?;
+            Matcher::PathRegexp(expression(&format!("^{pattern}{end}"), arg)?)
         }
     })
 }
@@ -92,7 +82,10 @@ fn queries(call: &Call<'_>) -> Result<Node, RuleError> {
             "" => ".*".to_owned(),
             value => template(value, arg, ".*")?,
         };
-        nodes.push(Node::Is(Matcher::FirstQuery { key: (*key).into(), value: whole(&format!("^{pattern}$"), arg)? }));
+        nodes.push(Node::Is(Matcher::FirstQuery {
+            key: (*key).into(),
+            value: expression(&format!("^{pattern}$"), arg)?,
+        }));
     }
     Ok(Node::all(nodes))
 }
@@ -119,14 +112,14 @@ fn template(text: &str, arg: &Arg, default: &str) -> Result<String, RuleError> {
         pattern.push_str(&regex::escape(&text[end..open]));
         end = close + 1;
         let variable = &text[open + 1..close];
-        let (name, expression) = variable.split_once(':').unwrap_or((variable, default));
-        if name.is_empty() || expression.is_empty() {
+        let (name, inside) = variable.split_once(':').unwrap_or((variable, default));
+        if name.is_empty() || inside.is_empty() {
             return Err(wrong("missing name or pattern"));
         }
         // Alone too, so that nothing can close the group around it.
-        whole(expression, arg)?;
+        expression(inside, arg)?;
         pattern.push('(');
-        pattern.push_str(expression);
+        pattern.push_str(inside);
         pattern.push(')');
     }
     pattern.push_str(&regex::escape(&text[end..]));
@@ -152,17 +145,13 @@ fn braces(text: &str) -> Option<Vec<(usize, usize)>> {
     open.is_empty().then_some(found)
 }
 
-fn whole(pattern: &str, arg: &Arg) -> Result<Regex, RuleError> {
-    go_regex::compile(pattern)
-        .map_err(|error| RuleError::new(arg.span.clone(), format!("invalid regular expression: {error}")))
-}
-
-fn unknown(call: &Call<'_>) -> RuleError {
-    let hint = match call.name.to_ascii_lowercase().as_str() {
-        "pathregexp" | "queryregexp" => Some("it exists in the v3 syntax only".to_owned()),
-        "header" => Some("in v2 it is `Headers`".to_owned()),
-        "headerregexp" => Some("in v2 it is `HeadersRegexp`".to_owned()),
-        _ => suggest::nearest(call.name, &NAMES).map(|name| format!("did you mean `{name}`?")),
+/// Where a matcher of the v3 syntax comes from.
+fn moved(name: &str) -> Option<String> {
+    let hint = match name.to_ascii_lowercase().as_str() {
+        "pathregexp" | "queryregexp" => "it exists in the v3 syntax only",
+        "header" => "in v2 it is `Headers`",
+        "headerregexp" => "in v2 it is `HeadersRegexp`",
+        _ => return None,
     };
-    RuleError::new(call.name_span.clone(), format!("unknown matcher `{}`", call.name)).maybe_hint(hint)
+    Some(hint.to_owned())
 }

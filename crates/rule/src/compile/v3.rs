@@ -2,11 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use super::{ascii, canonical_name, header_name, network, regex};
+use super::{ascii, canonical_name, expression, header, network, rooted, unknown};
 use crate::error::RuleError;
 use crate::matcher::{HostPattern, Matcher};
 use crate::node::Node;
-use crate::suggest;
 use crate::syntax::{Arg, Call};
 
 pub(crate) const NAMES: [&str; 11] = [
@@ -24,7 +23,7 @@ pub(crate) const NAMES: [&str; 11] = [
 ];
 
 pub(crate) fn call(call: &Call<'_>) -> Result<Node, RuleError> {
-    let name = canonical_name(call.name, &NAMES).ok_or_else(|| unknown(call))?;
+    let name = canonical_name(call.name, &NAMES).ok_or_else(|| unknown(call, &NAMES, moved(call.name)))?;
     let allowed = match name {
         "Header" | "HeaderRegexp" => 2..=2,
         "Query" | "QueryRegexp" => 1..=2,
@@ -39,51 +38,34 @@ fn matcher(name: &str, args: &[Arg]) -> Result<Matcher, RuleError> {
         unreachable!("the number of arguments was checked");
     };
     let second = rest.first();
+    let text = |arg: &Arg| Box::from(arg.value.as_str());
+    let regex = |arg: &Arg| expression(&arg.value, arg);
     Ok(match (name, second) {
         ("ClientIP", _) => Matcher::ClientIp(network(first)?),
         ("Host", _) => Matcher::Host(HostPattern::new(ascii(first, name)?)),
         ("HostRegexp", _) => host_regexp(first)?,
-        ("Path", _) => Matcher::Path(rooted(first)?),
-        ("PathPrefix", _) => Matcher::PathPrefix(rooted(first)?),
+        ("Path", _) => Matcher::Path(rooted(first)?.into()),
+        ("PathPrefix", _) => Matcher::PathPrefix(rooted(first)?.into()),
         ("PathRegexp", _) => Matcher::PathRegexp(regex(first)?),
         ("Method", _) => Matcher::Method(first.value.to_ascii_uppercase().into()),
-        ("Query" | "QueryRegexp", None) => Matcher::Query { key: first.value.as_str().into(), value: "".into() },
-        ("Query", Some(second)) => {
-            Matcher::Query { key: first.value.as_str().into(), value: second.value.as_str().into() }
-        }
-        ("QueryRegexp", Some(second)) => {
-            Matcher::QueryRegexp { key: first.value.as_str().into(), value: regex(second)? }
-        }
-        ("Header", Some(second)) => {
-            header(header_name(first), |name| Matcher::Header { name, value: second.value.as_str().into() })
-        }
+        ("Query" | "QueryRegexp", None) => Matcher::Query { key: text(first), value: "".into() },
+        ("Query", Some(second)) => Matcher::Query { key: text(first), value: text(second) },
+        ("QueryRegexp", Some(second)) => Matcher::QueryRegexp { key: text(first), value: regex(second)? },
+        ("Header", Some(second)) => header(first, |name| Matcher::Header { name, value: text(second) }),
         ("HeaderRegexp", Some(second)) => {
             let value = regex(second)?;
-            header(header_name(first), |name| Matcher::HeaderRegexp { name, value })
+            header(first, |name| Matcher::HeaderRegexp { name, value })
         }
         _ => unreachable!("{name} is in NAMES and its arguments were counted"),
     })
-}
-
-/// Go keeps the host apart from the headers, so a rule never sees it there.
-pub(super) fn header(name: Box<str>, matcher: impl FnOnce(Box<str>) -> Matcher) -> Matcher {
-    if &*name == "host" { Matcher::Nothing } else { matcher(name) }
 }
 
 /// Traefik also searches the CNAME-flattened host, which is empty when flattening
 /// is off: a pattern that matches nothing at all matches every request.
 fn host_regexp(arg: &Arg) -> Result<Matcher, RuleError> {
     ascii(arg, "HostRegexp")?;
-    let regex = regex(arg)?;
+    let regex = expression(&arg.value, arg)?;
     Ok(if regex.is_match("") { Matcher::Anything } else { Matcher::HostRegexp(regex) })
-}
-
-fn rooted(arg: &Arg) -> Result<Box<str>, RuleError> {
-    if arg.value.starts_with('/') {
-        return Ok(arg.value.as_str().into());
-    }
-    let message = format!("path `{}` does not start with a slash", arg.value);
-    Err(RuleError::new(arg.span.clone(), message).hint(format!("write `/{}`", arg.value)))
 }
 
 fn count(call: &Call<'_>, name: &str, allowed: RangeInclusive<usize>) -> Result<(), RuleError> {
@@ -105,13 +87,13 @@ fn count(call: &Call<'_>, name: &str, allowed: RangeInclusive<usize>) -> Result<
     })
 }
 
-fn unknown(call: &Call<'_>) -> RuleError {
-    let hint = match call.name.to_ascii_lowercase().as_str() {
-        "headers" => Some("in v3 it is `Header`, with one name and one value".to_owned()),
-        "headersregexp" => Some("in v3 it is `HeaderRegexp`, with one name and one value".to_owned()),
-        "hostheader" => Some("in v3 it is `Host`".to_owned()),
-        "hostsni" | "hostsniregexp" | "alpn" => Some(format!("`{}` is for TCP routers; HTTP has `Host`", call.name)),
-        _ => suggest::nearest(call.name, &NAMES).map(|name| format!("did you mean `{name}`?")),
-    };
-    RuleError::new(call.name_span.clone(), format!("unknown matcher `{}`", call.name)).maybe_hint(hint)
+/// Where a matcher of another syntax or protocol went.
+fn moved(name: &str) -> Option<String> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "headers" => "in v3 it is `Header`, with one name and one value".to_owned(),
+        "headersregexp" => "in v3 it is `HeaderRegexp`, with one name and one value".to_owned(),
+        "hostheader" => "in v3 it is `Host`".to_owned(),
+        "hostsni" | "hostsniregexp" | "alpn" => format!("`{name}` is for TCP routers; HTTP has `Host`"),
+        _ => return None,
+    })
 }

@@ -81,15 +81,12 @@ pub(super) fn unicode_class(rest: &str, at: usize) -> Result<Option<(String, usi
     };
     let wrong = |name: &str| Error::new(at, format!("unknown character class `{name}`"));
     let body = &rest[2..];
-    let (mut name, length) = match body.strip_prefix('{') {
-        Some(inside) => {
-            let end = inside.find('}').ok_or_else(|| wrong(rest))?;
-            (&inside[..end], end + 2)
-        }
-        None => {
-            let first = body.chars().next().ok_or_else(|| wrong(rest))?;
-            (&body[..first.len_utf8()], first.len_utf8())
-        }
+    let (mut name, length) = if let Some(inside) = body.strip_prefix('{') {
+        let end = inside.find('}').ok_or_else(|| wrong(rest))?;
+        (&inside[..end], end + 2)
+    } else {
+        let first = body.chars().next().ok_or_else(|| wrong(rest))?;
+        (&body[..first.len_utf8()], first.len_utf8())
     };
     if let Some(opposite) = name.strip_prefix('^') {
         (name, negated) = (opposite, !negated);

@@ -1,5 +1,7 @@
 //! Go's grammar, read from left to right.
 
+use std::fmt::Write;
+
 use super::{Error, class, escape};
 
 /// `pattern` in the syntax of the `regex` crate.
@@ -24,7 +26,8 @@ pub(super) fn translate(pattern: &str) -> Result<String, Error> {
 /// Writes `c` so that it stands for itself, inside classes and outside.
 pub(super) fn push_literal(c: char, out: &mut String) {
     if c.is_ascii() && !c.is_ascii_alphanumeric() {
-        out.push_str(&format!("\\x{{{:X}}}", u32::from(c)));
+        // To a string, which takes all that is written.
+        let _ = write!(out, "\\x{{{:X}}}", u32::from(c));
     } else {
         out.push(c);
     }
@@ -70,13 +73,7 @@ impl Scanner<'_> {
                 Ok(())
             }
             '*' | '+' | '?' => self.repeat(1, 1),
-            '{' => match counted(rest) {
-                Some((_, _, length)) => self.counted(rest, length),
-                None => {
-                    self.literal('{', 1);
-                    Ok(())
-                }
-            },
+            '{' => self.brace(rest),
             '[' => {
                 let length = class::translate(rest, self.at, &mut self.out)?;
                 self.atom(length);
@@ -203,8 +200,10 @@ impl Scanner<'_> {
 
     // === repetitions ===
 
-    fn counted(&mut self, rest: &str, length: usize) -> Result<(), Error> {
-        let Some((least, most, _)) = counted(rest) else {
+    /// A counted repetition, or a brace that is only a brace.
+    fn brace(&mut self, rest: &str) -> Result<(), Error> {
+        let Some(Counted { least, most, length }) = Counted::read(rest) else {
+            self.literal('{', 1);
             return Ok(());
         };
         let largest = most.unwrap_or(least);
@@ -254,13 +253,14 @@ impl Scanner<'_> {
             Some(c) if escape::perl_class(c).is_some() => {
                 self.written(escape::perl_class(c).unwrap_or_default(), 2);
             }
-            _ => match escape::unicode_class(rest, self.at)? {
-                Some((class, length)) => self.written(&class, length),
-                None => {
+            _ => {
+                if let Some((class, length)) = escape::unicode_class(rest, self.at)? {
+                    self.written(&class, length);
+                } else {
                     let (c, length) = escape::character(rest, self.at)?;
                     self.literal(c, length);
                 }
-            },
+            }
         }
         Ok(())
     }
@@ -280,18 +280,22 @@ impl Scanner<'_> {
     }
 }
 
-/// The bounds and the length of a counted repetition, `{2}`, `{2,}` or `{2,5}`;
-/// `None` if the brace is only a brace.
-fn counted(rest: &str) -> Option<(u32, Option<u32>, usize)> {
-    let body = &rest[1..rest.find('}')?];
-    let length = body.len() + 2;
-    match body.split_once(',') {
-        None => {
-            let exactly = count(body)?;
-            Some((exactly, Some(exactly), length))
-        }
-        Some((least, "")) => Some((count(least)?, None, length)),
-        Some((least, most)) => Some((count(least)?, Some(count(most)?), length)),
+/// `{2}`, `{2,}` or `{2,5}`.
+struct Counted {
+    least: u32,
+    most: Option<u32>,
+    length: usize,
+}
+
+impl Counted {
+    fn read(rest: &str) -> Option<Counted> {
+        let body = &rest[1..rest.find('}')?];
+        let (least, most) = match body.split_once(',') {
+            None => (count(body)?, Some(count(body)?)),
+            Some((least, "")) => (count(least)?, None),
+            Some((least, most)) => (count(least)?, Some(count(most)?)),
+        };
+        Some(Counted { least, most, length: body.len() + 2 })
     }
 }
 

@@ -25,17 +25,17 @@ impl Index {
         let mut index = Index::default();
         for (rank, rule) in (0..).zip(rules) {
             match required(rule.node()) {
-                Some(keys) => keys.into_iter().for_each(|key| index.insert(key, rank)),
+                Some(keys) => keys.iter().for_each(|key| index.insert(key, rank)),
                 None => index.rest.push(rank),
             }
         }
         index
     }
 
-    fn insert(&mut self, key: Key<'_>, rank: Rank) {
+    fn insert(&mut self, key: &Key<'_>, rank: Rank) {
         let ranks = match key {
-            Key::Exact(host) => self.exact.entry(host.into()).or_default(),
-            Key::Child(parent) => self.child.entry(parent.into()).or_default(),
+            Key::Exact(host) => self.exact.entry((*host).into()).or_default(),
+            Key::Child(parent) => self.child.entry((*parent).into()).or_default(),
         };
         if ranks.last() != Some(&rank) {
             ranks.push(rank);

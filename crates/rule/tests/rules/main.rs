@@ -3,4 +3,5 @@
 mod facts;
 mod laws;
 mod sent;
+mod table;
 mod v2;
