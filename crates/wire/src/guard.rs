@@ -41,6 +41,26 @@ const POISON: &[u8] = b"\0\r\n\r\n";
 /// When the connection is shut down while the client is still sending, [`poll_shutdown`] goes on
 /// reading for half a second, so that the last answer is not lost to a reset.
 ///
+/// The gateway has to say which requests it answers:
+///
+/// ```
+/// # use tollgate_wire::{Guard, Limits, Timeouts};
+/// # async fn serve(socket: tokio::net::TcpStream) -> hyper::Result<()> {
+/// let guard = Guard::new(socket, Limits::default(), Timeouts::default());
+/// let state = guard.state().clone();
+/// let service = hyper::service::service_fn(move |_request| {
+///     let answering = state.answering();
+///     // A real body carries `answering` along, and drops it at its own end.
+///     let body = http_body_util::Full::new(bytes::Bytes::from("hello"))
+///         .map_frame(move |frame| (&answering, frame).1);
+///     async { Ok::<_, std::convert::Infallible>(http::Response::new(body)) }
+/// });
+/// # use http_body_util::BodyExt;
+/// let io = hyper_util::rt::TokioIo::new(guard);
+/// hyper::server::conn::http1::Builder::new().serve_connection(io, service).await
+/// # }
+/// ```
+///
 /// [`poll_shutdown`]: AsyncWrite::poll_shutdown
 #[derive(Debug)]
 pub struct Guard<S> {

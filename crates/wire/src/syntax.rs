@@ -38,12 +38,13 @@ pub(crate) fn is_token(text: &[u8]) -> bool {
 }
 
 /// Whether `text` has no control bytes but tabs. Bytes from 0x80 up may pass (obs-text).
+#[expect(clippy::needless_bitwise_bool, reason = "without branches the compiler takes many bytes at a time")]
 pub(crate) fn is_field_value(text: &[u8]) -> bool {
-    // No early end, so that the compiler takes many bytes at a time.
     text.iter().fold(true, |good, &byte| good & ((byte >= b' ') | (byte == b'\t')) & (byte != 0x7f))
 }
 
 /// Whether `text` has nothing but visible ASCII, and no fragment.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches the compiler takes many bytes at a time")]
 pub(crate) fn is_target_text(text: &[u8]) -> bool {
     text.iter().fold(true, |good, &byte| good & (byte > b' ') & (byte < 0x7f) & (byte != b'#'))
 }

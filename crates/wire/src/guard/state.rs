@@ -50,7 +50,7 @@ impl GuardState {
     /// Whether no request is being read or answered: the connection may be closed without loss.
     /// Never true for HTTP/2 or after an upgrade, of which the guard knows nothing.
     pub fn is_idle(&self) -> bool {
-        !self.busy.load(Relaxed) && self.is_answered()
+        !self.busy.load(Relaxed) && !self.is_upgraded() && self.is_answered()
     }
 
     /// Why the guard let nothing pass any more.

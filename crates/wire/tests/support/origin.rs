@@ -63,8 +63,20 @@ impl Received {
     }
 }
 
+/// Whether the origin tells the guard when an answer ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Telling {
+    Yes,
+    Never,
+}
+
 /// Opens a connection. Targets that start with `/slow` are answered a minute after their body, the others at once.
 pub fn connect(limits: Limits, timeouts: Timeouts) -> Connection {
+    connect_to(Telling::Yes, limits, timeouts)
+}
+
+/// Opens a connection to an origin that may keep to itself what it answered.
+pub fn connect_to(telling: Telling, limits: Limits, timeouts: Timeouts) -> Connection {
     let (client, socket) = tokio::io::duplex(1 << 20);
     let guard = Guard::new(socket, limits, timeouts);
     let state = Arc::clone(guard.state());
@@ -72,7 +84,10 @@ pub fn connect(limits: Limits, timeouts: Timeouts) -> Connection {
     let service = {
         let (state, seen) = (Arc::clone(&state), Arc::clone(&seen));
         service_fn(move |request| {
-            let answering = state.answering();
+            let answering = match telling {
+                Telling::Yes => Some(state.answering()),
+                Telling::Never => None,
+            };
             answer(request, answering, Arc::clone(&seen))
         })
     };
@@ -83,7 +98,7 @@ pub fn connect(limits: Limits, timeouts: Timeouts) -> Connection {
 
 async fn answer(
     request: Request<Incoming>,
-    answering: Answering,
+    answering: Option<Answering>,
     seen: Arc<Mutex<Vec<Seen>>>,
 ) -> Result<Response<Held>, Infallible> {
     let (head, body) = request.into_parts();
@@ -97,7 +112,7 @@ async fn answer(
     };
     let status = if body.is_ok() { 200 } else { 400 };
     if target.starts_with("/slow") {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
     }
     seen.lock().expect("the log").push(Seen { target, headers: head.headers, body, trailers });
     let body = Held { body: Full::new(Bytes::from_static(b"answer")), _answering: answering };
@@ -120,7 +135,7 @@ fn violation(error: &hyper::Error) -> Option<Violation> {
 /// A body that counts as being answered until it is dropped.
 struct Held {
     body: Full<Bytes>,
-    _answering: Answering,
+    _answering: Option<Answering>,
 }
 
 impl Body for Held {
