@@ -15,20 +15,42 @@ pub struct RuleError {
 }
 
 impl RuleError {
-    pub(crate) fn new(span: Range<usize>, message: impl Into<String>) -> RuleError {
-        RuleError { span, message: message.into(), hint: None }
+    pub(crate) fn new(span: Range<usize>, message: impl AsRef<str>) -> RuleError {
+        RuleError { span, message: one_line(message.as_ref()), hint: None }
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> RuleError {
-        self.hint = Some(hint.into());
-        self
+    pub(crate) fn hint(self, hint: impl AsRef<str>) -> RuleError {
+        RuleError { hint: Some(one_line(hint.as_ref())), ..self }
     }
 
-    pub(crate) fn maybe_hint(mut self, hint: Option<String>) -> RuleError {
-        self.hint = hint;
-        self
+    pub(crate) fn maybe_hint(self, hint: Option<String>) -> RuleError {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
     }
 }
+
+/// `text` fit for a log: rules are quoted in messages, and may hold line breaks
+/// and be as long as their authors please.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len().min(MAX_LINE));
+    for c in text.chars() {
+        if line.len() >= MAX_LINE {
+            line.push('…');
+            break;
+        }
+        if c.is_control() {
+            line.extend(c.escape_debug());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// Where a message is cut, in bytes.
+const MAX_LINE: usize = 300;
 
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,6 +16,8 @@ use std::fmt;
 
 use regex::{Regex, RegexBuilder};
 
+use crate::error::one_line;
+
 /// Compiles `pattern`, which is searched for anywhere in the text, as in Go.
 ///
 /// Refused besides what Go refuses: patterns whose program would need more than
@@ -38,8 +40,8 @@ pub struct Error {
 }
 
 impl Error {
-    fn new(at: usize, message: impl Into<String>) -> Error {
-        Error { message: message.into(), at: Some(at) }
+    fn new(at: usize, message: impl AsRef<str>) -> Error {
+        Error { message: one_line(message.as_ref()), at: Some(at) }
     }
 
     /// The crate's own message shows the translated pattern over several lines;

@@ -155,12 +155,20 @@ fn is_unreserved(byte: u8) -> bool {
 
 /// RFC 3986, 2.2, and the percent sign.
 fn is_reserved(byte: u8) -> bool {
-    b":/?#[]@!$&'()*+,;=%".contains(&byte)
+    matches!(byte, b'?' | b'#' | b'%') || is_separator(byte)
 }
 
 /// What Go's `net/url` lets stand in a path as it is, `validEncoded`.
 fn is_path(byte: u8) -> bool {
-    is_unreserved(byte) || b"/:[]@!$&'()*+,;=".contains(&byte)
+    is_unreserved(byte) || is_separator(byte)
+}
+
+/// The reserved characters that may stand in a path.
+fn is_separator(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'/' | b':' | b'[' | b']' | b'@' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
+    )
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use crate::utf8;
 ///
 /// Go's `url.ParseQuery` with `;` acting as `&`, which is how Traefik reads
 /// queries: `+` is a space, a key without `=` has an empty value, and a pair with
-/// a malformed escape is passed over.
+/// a malformed escape is passed over. For an entry point with
+/// `encodeQuerySemicolons` the caller escapes them first.
 pub fn query(raw: &str) -> Query<'_> {
     Query { rest: raw }
 }

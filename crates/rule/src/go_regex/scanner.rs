@@ -289,7 +289,10 @@ struct Counted {
 
 impl Counted {
     fn read(rest: &str) -> Option<Counted> {
-        let body = &rest[1..rest.find('}')?];
+        let (body, after) = rest[1..].split_at(rest[1..].find(|c: char| c != ',' && !c.is_ascii_digit())?);
+        if !after.starts_with('}') {
+            return None;
+        }
         let (least, most) = match body.split_once(',') {
             None => (count(body)?, Some(count(body)?)),
             Some((least, "")) => (count(least)?, None),

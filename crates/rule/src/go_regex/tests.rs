@@ -189,6 +189,15 @@ fn what_go_refuses_is_refused() {
 }
 
 #[test]
+fn what_people_write_is_not_too_big() {
+    for pattern in
+        [r"^[\p{L}0-9-]{1,63}\.example\.com$", r"^/users/[^/]{1,255}$", r"^.{0,500}$", r"^(\w{1,64}\.){1,10}com$"]
+    {
+        compile(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+    }
+}
+
+#[test]
 fn captures_keep_their_numbers_and_names() {
     let regex = compile(r"(\d)(?P<b>x)(?:y)(?<c>z)").expect("a pattern");
     let captures = regex.captures("1xyz").expect("a match");
