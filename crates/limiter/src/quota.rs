@@ -44,8 +44,8 @@ pub enum QuotaError {
         /// The burst.
         burst: u64,
     },
-    /// A bucket that takes more than a century to fill.
-    #[error("a burst of {burst} at {limit} per {period:?} takes more than 100 years to refill")]
+    /// A bucket that takes more than 50 years to fill.
+    #[error("a burst of {burst} at {limit} per {period:?} takes more than 50 years to refill")]
     TooSlow {
         /// Requests per period.
         limit: u64,
@@ -60,8 +60,9 @@ pub enum QuotaError {
 const INTERVAL_MIN: Span = Span::fraction_of(200, 1);
 /// 2²⁹: times a 24-bit fraction it stays below 2⁵³, where the doubles of a script inside Redis are exact.
 const BURST_MAX: u64 = 1 << 29;
-/// A century. Added to today's microseconds since 1970 it stays below 2⁵³.
-const REFILL_MAX: Span = Span::from_micros(100 * 366 * 86_400 * 1_000_000);
+/// 50 years: a bucket that became full before the store's epoch, 1970, could not be told apart from one that did so
+/// at it. Added to today's microseconds it also stays below 2⁵³.
+const REFILL_MAX: Span = Span::from_micros(50 * 366 * 86_400 * 1_000_000);
 
 impl Quota {
     /// A quota of `limit` per `period` with `burst` at once, if the arithmetic can keep it exactly.

@@ -47,7 +47,7 @@ pub(crate) const fn memory_time(now: Monotonic) -> Timestamp {
     Timestamp::from_micros(MEMORY_EPOCH_MICROS + now.0 / 1_000)
 }
 
-/// Two centuries; a quota takes at most one to fill its bucket.
+/// Two centuries; a quota takes at most 50 years to fill its bucket.
 const MEMORY_EPOCH_MICROS: u64 = 200 * 366 * 86_400 * 1_000_000;
 
 impl FakeClock {

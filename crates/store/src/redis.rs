@@ -28,3 +28,6 @@ pub use reply::decode as decode_replies;
 pub use script::{Script, grant as grant_script};
 pub use store::RedisStore;
 pub(crate) use store::Waiting;
+
+#[cfg(test)]
+mod tests;

@@ -80,11 +80,12 @@ impl RedisOptions {
 /// Host and port of an endpoint; an IPv6 address may stand in brackets. Redis's own port if none is named.
 fn split(endpoint: &str) -> (&str, u16) {
     const PORT: u16 = 6379;
+    if let Some((host, rest)) = endpoint.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return (host, rest.strip_prefix(':').and_then(|port| port.parse().ok()).unwrap_or(PORT));
+    }
     match endpoint.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') || host.starts_with('[') => {
-            (host.trim_matches(['[', ']']), port.parse().unwrap_or(PORT))
-        }
-        _ => (endpoint.trim_matches(['[', ']']), PORT),
+        Some((host, port)) if !host.contains(':') => (host, port.parse().unwrap_or(PORT)),
+        _ => (endpoint, PORT),
     }
 }
 
