@@ -119,9 +119,12 @@ impl Framing {
         matches!(self.phase, Phase::Closed { within: State::Body, .. })
     }
 
-    /// From here on everything passes: the connection was upgraded. A closed one stays closed.
+    /// From here on everything passes: the connection was upgraded.
+    ///
+    /// A body that has begun is read to its end first, and this must be called again then; a
+    /// closed connection stays closed.
     pub fn upgraded(&mut self) {
-        if !matches!(self.phase, Phase::Closed { .. }) {
+        if matches!(self.phase, Phase::Head(_)) {
             self.phase = Phase::Passthrough;
             self.line = LineBuffer::default();
         }

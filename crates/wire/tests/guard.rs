@@ -186,7 +186,8 @@ async fn a_slow_head_is_ended_however_steadily_it_drips() {
 
 #[tokio::test(start_paused = true)]
 async fn a_later_head_has_its_time_from_its_first_byte() {
-    let timeouts = Timeouts { head: Some(Duration::from_secs(10)), ..Timeouts::default() };
+    // The timer is set to the end of the idle time when the head begins.
+    let timeouts = Timeouts { head: Some(Duration::from_secs(10)), idle: Some(Duration::from_secs(1000)), read: None };
     let mut connection = in_time(timeouts);
     send_slowly(&mut connection, [GET]).await;
     sleep(Duration::from_secs(100)).await;
@@ -272,6 +273,22 @@ async fn after_an_upgrade_everything_passes() {
     assert_eq!(&buf[..frame.len()], frame);
 }
 
+#[tokio::test]
+async fn an_upgrade_waits_for_the_end_of_the_body() {
+    let (mut client, socket) = tokio::io::duplex(1 << 10);
+    let mut guard = Guard::new(socket, Limits::default(), Timeouts::default());
+    let mut buf = [0; 256];
+    client.write_all(&[CHUNKED, b"2\r\na"].concat()).await.expect("room");
+    assert_eq!(guard.read(&mut buf).await.expect("bytes"), CHUNKED.len() + 4);
+    guard.state().upgraded();
+    client.write_all(b"b\r\n0\r\n\r\n").await.expect("room");
+    assert_eq!(guard.read(&mut buf).await.expect("bytes"), 8);
+    client.write_all(b"\n\0").await.expect("room");
+    assert_eq!(guard.read(&mut buf).await.expect("bytes"), 2);
+    client.write_all(CHUNKED).await.expect("room");
+    assert_eq!(guard.read(&mut buf).await.expect("bytes"), CHUNKED.len());
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_does_not_wait_for_the_upgrade_is_cut_off() {
     let (mut client, socket) = tokio::io::duplex(1 << 10);
@@ -303,6 +320,30 @@ async fn poison_comes_in_any_buffer() {
         poison.push(one[0]);
     }
     assert_eq!(poison, b"\0\r\n\r\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_guard_speaks_only_after_all_that_was_written_is_sent() {
+    for flushed in [false, true] {
+        let (mut client, socket) = tokio::io::duplex(1 << 10);
+        let mut guard = Guard::new(socket, Limits::default(), Timeouts::default());
+        let mut buf = [0; 256];
+        client.write_all(GET).await.expect("room");
+        assert_eq!(guard.read(&mut buf).await.expect("bytes"), GET.len());
+        guard.write_all(b"answer ").await.expect("room");
+        drop(guard.state().answering());
+        if flushed {
+            guard.flush().await.expect("room");
+        }
+        client.write_all(b"\n").await.expect("room");
+        let mut rest = Vec::new();
+        guard.read_to_end(&mut rest).await.expect("an end");
+        drop(guard);
+        let mut text = String::new();
+        client.read_to_string(&mut text).await.expect("text");
+        assert_eq!(rest.is_empty(), flushed);
+        assert_eq!(text.starts_with("answer HTTP/1.1 400 "), flushed, "{text}");
+    }
 }
 
 // === the last answer ===

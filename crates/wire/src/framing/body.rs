@@ -84,10 +84,11 @@ impl Chunked {
 
     /// How long the next line may be with its line end.
     fn room(&self) -> usize {
-        match self.part {
+        let text = match self.part {
             Part::Trailer => self.trailers,
-            _ => (SIZE_DIGITS + "\r\n".len()).saturating_add(self.extensions),
-        }
+            _ => self.extensions.saturating_add(SIZE_DIGITS),
+        };
+        text.saturating_add("\r\n".len())
     }
 
     fn too_long(&self) -> Violation {
@@ -123,8 +124,8 @@ impl Chunked {
     fn on_trailer(&mut self, text: &[u8]) -> Result<Part, Violation> {
         Field::parse(text)?;
         self.fields = self.fields.checked_sub(1).ok_or(Violation::TooManyFields)?;
-        // The line was found within the room, so this does not end below zero.
-        self.trailers = self.trailers.saturating_sub(text.len() + "\r\n".len());
+        let size = text.len() + "\r\n".len();
+        self.trailers = self.trailers.checked_sub(size).ok_or(Violation::TrailersTooLarge)?;
         Ok(Part::Trailer)
     }
 }
