@@ -122,11 +122,6 @@ impl<S> Guard<S> {
         &self.state
     }
 
-    /// The stream that is guarded.
-    pub fn stream(&self) -> &S {
-        &self.stream
-    }
-
     /// How to end a connection on which `violation` was found in a head.
     fn refuse_head(&self, violation: Violation) -> Reading {
         // hyper drops the body of an answer only after it has taken all of it, so what was sent
