@@ -1,0 +1,331 @@
+use std::sync::Barrier;
+
+use http::Method;
+use smallvec::SmallVec;
+use tollgate_pipeline::{Exchange, VerdictSource};
+
+use super::*;
+use crate::testing::{Rest, exchange, proxied, record, refused};
+use crate::{Head, RequestKind};
+
+const NAMES: Names<'_> = Names {
+    entry_points: &["web"],
+    routers: &[("api@file", "s@file")],
+    services: &["s@file"],
+    limits: &["api-limit@file"],
+};
+
+fn metrics() -> Metrics {
+    let metrics = Metrics::new(Settings { add_routers_labels: true, ..Settings::default() });
+    metrics.configure(&NAMES);
+    metrics
+}
+
+fn observe(metrics: &Metrics, exchange: &Exchange, status: u16, bytes: u64) {
+    metrics.observe(&Rest::default().finished(exchange, status, bytes));
+}
+
+/// The lines of a family, or of all that starts so.
+fn lines(metrics: &Metrics, prefix: &str) -> Vec<String> {
+    metrics.expose().lines().filter(|line| line.starts_with(prefix)).map(str::to_owned).collect()
+}
+
+/// Text that Traefik 3.7.15 exposed after the same three requests.
+#[test]
+fn requests_are_exposed_as_traefik_exposes_them() {
+    let metrics = metrics();
+    observe(&metrics, &proxied(), 200, 11);
+    observe(&metrics, &exchange(), 404, 19);
+    observe(&metrics, &refused(), 429, 17);
+    let text = metrics.expose();
+    for block in [
+        r#"# HELP traefik_entrypoint_requests_total How many HTTP requests processed on an entrypoint, partitioned by status code, protocol, and method.
+# TYPE traefik_entrypoint_requests_total counter
+traefik_entrypoint_requests_total{code="200",entrypoint="web",method="GET",protocol="http"} 1
+traefik_entrypoint_requests_total{code="404",entrypoint="web",method="GET",protocol="http"} 1
+traefik_entrypoint_requests_total{code="429",entrypoint="web",method="GET",protocol="http"} 1
+"#,
+        r#"# HELP traefik_router_requests_total How many HTTP requests are processed on a router, partitioned by service, status code, protocol, and method.
+# TYPE traefik_router_requests_total counter
+traefik_router_requests_total{code="200",method="GET",protocol="http",router="api@file",service="s@file"} 1
+traefik_router_requests_total{code="429",method="GET",protocol="http",router="api@file",service="s@file"} 1
+"#,
+        r#"# TYPE traefik_service_responses_bytes_total counter
+traefik_service_responses_bytes_total{code="200",method="GET",protocol="http",service="s@file"} 11
+"#,
+        r#"# TYPE traefik_service_request_duration_seconds histogram
+traefik_service_request_duration_seconds_bucket{code="200",method="GET",protocol="http",service="s@file",le="0.1"} 1
+traefik_service_request_duration_seconds_bucket{code="200",method="GET",protocol="http",service="s@file",le="0.3"} 1
+traefik_service_request_duration_seconds_bucket{code="200",method="GET",protocol="http",service="s@file",le="1.2"} 1
+traefik_service_request_duration_seconds_bucket{code="200",method="GET",protocol="http",service="s@file",le="5"} 1
+traefik_service_request_duration_seconds_bucket{code="200",method="GET",protocol="http",service="s@file",le="+Inf"} 1
+traefik_service_request_duration_seconds_sum{code="200",method="GET",protocol="http",service="s@file"} 0.001746879
+traefik_service_request_duration_seconds_count{code="200",method="GET",protocol="http",service="s@file"} 1
+"#,
+        "tollgate_limiter_decisions_total{limit=\"api-limit@file\",source=\"store\",verdict=\"deny\"} 1\n",
+    ] {
+        assert!(text.contains(block), "{block}\nnot in\n{text}");
+    }
+}
+
+#[test]
+fn flags_choose_what_has_series() {
+    for (settings, families) in [
+        (Settings::default(), &["entrypoint", "service"][..]),
+        (Settings { add_entry_points_labels: false, ..Settings::default() }, &["service"]),
+        (
+            Settings { add_services_labels: false, add_routers_labels: true, ..Settings::default() },
+            &["entrypoint", "router"],
+        ),
+    ] {
+        let metrics = Metrics::new(settings);
+        metrics.configure(&NAMES);
+        observe(&metrics, &proxied(), 200, 1);
+        for family in ["entrypoint", "router", "service"] {
+            let there = !lines(&metrics, &format!("traefik_{family}_requests_total")).is_empty();
+            assert_eq!(there, families.contains(&family), "{family}");
+        }
+    }
+}
+
+#[test]
+fn a_request_for_ourselves_counts_only_if_asked_for() {
+    let internal = Exchange { router: Some("api@internal".into()), ..exchange() };
+    for (add_internals, counted) in [(false, 0), (true, 1)] {
+        let metrics = Metrics::new(Settings { add_internals, ..Settings::default() });
+        metrics.configure(&NAMES);
+        observe(&metrics, &internal, 200, 1);
+        assert_eq!(lines(&metrics, "traefik_entrypoint_requests_total{").len(), counted);
+    }
+}
+
+#[test]
+fn grpc_counts_its_own_status() {
+    let metrics = metrics();
+    for (status, label) in [(Some(7), "7"), (None, "2"), (Some(999), "2")] {
+        let rest = Rest { head: Head { kind: RequestKind::Grpc, ..Head::default() }, ..Rest::default() };
+        let (exchange, before) = (exchange(), metrics.expose());
+        metrics.observe(&Finished { grpc_status: status, ..rest.finished(&exchange, 200, 0) });
+        let series = format!("requests_total{{code=\"{label}\",entrypoint=\"web\",method=\"GET\",protocol=\"grpc\"}}");
+        let (after, count) = (metrics.expose(), |text: &str| {
+            text.lines().find_map(|line| line.split_once(&series)?.1.trim().parse().ok()).unwrap_or(0)
+        });
+        assert_eq!(count(&after), count(&before) + 1, "{status:?}");
+    }
+}
+
+#[test]
+fn the_time_that_a_limit_held_a_request_is_not_the_services() {
+    let metrics = metrics();
+    let delay = Verdict::Delay(Duration::from_millis(1));
+    let exchange = Exchange { limits: SmallVec::from_iter([record("api-limit@file", delay, None)]), ..proxied() };
+    observe(&metrics, &exchange, 200, 0);
+    let sums = lines(&metrics, "traefik_service_request_duration_seconds_sum");
+    assert!(sums[0].ends_with(" 0.000746879"), "{sums:?}");
+    let sums = lines(&metrics, "traefik_router_request_duration_seconds_sum");
+    assert!(sums[0].ends_with(" 0.001746879"), "{sums:?}");
+}
+
+#[test]
+fn no_client_makes_series() {
+    let metrics = metrics();
+    observe(&metrics, &proxied(), 200, 1);
+    observe(&metrics, &Exchange { method: Method::from_bytes(b"FOO").expect("a method"), ..proxied() }, 200, 1);
+    let before = metrics.expose();
+    for number in 0..100_000 {
+        let exchange = Exchange {
+            method: format!("M{number}").parse().expect("a method"),
+            target: format!("/{number}").parse().expect("a target"),
+            authority: format!("h{number}.example").into(),
+            peer: ([10, 0, (number >> 8) as u8, number as u8], 1).into(),
+            ..proxied()
+        };
+        observe(&metrics, &exchange, 200, 1);
+    }
+    let after = metrics.expose();
+    assert!(after.contains("method=\"EXTENSION_METHOD\""));
+    assert_eq!(after.lines().count(), before.lines().count());
+    assert!(!after.contains("M77") && !after.contains("h77"));
+}
+
+#[test]
+fn a_reload_keeps_what_stayed_and_forgets_what_is_gone() {
+    let metrics = metrics();
+    observe(&metrics, &refused(), 429, 17);
+    metrics.configure(&NAMES);
+    observe(&metrics, &refused(), 429, 17);
+    let count = |prefix| {
+        lines(&metrics, prefix)
+            .iter()
+            .map(|line| line.rsplit_once(' ').expect("a value").1.to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(count("traefik_router_requests_total"), ["2"]);
+    assert_eq!(count("tollgate_limiter_decisions_total"), ["2"]);
+
+    // The same router in front of another service is another series, as its labels say.
+    metrics.configure(&Names { routers: &[("api@file", "t@file")], ..NAMES });
+    observe(&metrics, &refused(), 429, 17);
+    let routers = lines(&metrics, "traefik_router_requests_total");
+    assert_eq!(routers.len(), 1);
+    assert!(routers[0].ends_with("service=\"t@file\"} 1"), "{routers:?}");
+
+    metrics.configure(&Names { entry_points: &["web"], ..Names::default() });
+    observe(&metrics, &refused(), 429, 17);
+    assert_eq!(count("traefik_router_requests_total"), [""; 0]);
+    assert_eq!(count("tollgate_limiter_decisions_total"), [""; 0]);
+    assert_eq!(count("traefik_entrypoint_requests_total"), ["4"]);
+}
+
+#[test]
+fn nothing_is_left_of_a_thousand_reloads() {
+    let metrics = metrics();
+    let before = metrics.expose().lines().count();
+    let mut first = None;
+    for number in 0..1000 {
+        let (router, limit) = (format!("r{number}@file"), format!("l{number}@file"));
+        metrics.configure(&Names { routers: &[(&router, "s@file")], limits: &[&limit], ..NAMES });
+        let exchange = Exchange {
+            router: Some(router.as_str().into()),
+            limits: SmallVec::from_iter([record(&limit, Verdict::Allow, None)]),
+            ..exchange()
+        };
+        observe(&metrics, &exchange, 200, 0);
+        first.get_or_insert_with(|| Arc::downgrade(&metrics.traffic.load().routers[router.as_str()]));
+    }
+    assert!(first.expect("a router").upgrade().is_none(), "its counters are freed");
+    metrics.configure(&NAMES);
+    // Only the entry point's four families have something to tell now: 4 heads, 3 counters, 7 lines of histogram.
+    assert_eq!(metrics.expose().lines().count(), before + 4 * 2 + 3 + 7);
+}
+
+#[test]
+fn many_threads_find_the_same_cells() {
+    let metrics = metrics();
+    let (threads, each) = (8, 2_000);
+    let barrier = Barrier::new(threads);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let (metrics, barrier) = (&metrics, &barrier);
+            scope.spawn(move || {
+                barrier.wait();
+                for number in 0..each {
+                    observe(metrics, &proxied(), 200 + ((number + thread) % 100) as u16, 1);
+                }
+            });
+        }
+    });
+    let counts = lines(&metrics, "traefik_entrypoint_requests_total{");
+    assert_eq!(counts.len(), 100);
+    let total: usize =
+        counts.iter().map(|line| line.rsplit_once(' ').expect("a value").1.parse::<usize>().expect("a number")).sum();
+    assert_eq!(total, threads * each);
+}
+
+#[test]
+fn the_state_of_the_instance_is_told() {
+    let metrics = Metrics::new(Settings::default());
+    let web: Arc<str> = "web".into();
+    metrics.connection_opened(&web);
+    metrics.connection_opened(&web);
+    metrics.connection_closed(&web);
+    metrics.connection_shed(&web);
+    metrics.violation("bare-cr");
+    metrics.violation("bare-cr");
+    metrics.panicked();
+    metrics.refused();
+    metrics.reloaded(&Reload {
+        generation: 3,
+        at: UNIX_EPOCH + Duration::from_secs(1_795_465_580),
+        errors: 2,
+        warnings: 1,
+    });
+    let text = metrics.expose();
+    for line in [
+        "traefik_config_reloads_total 1",
+        "traefik_config_last_reload_success 1795465580",
+        "traefik_open_connections{entrypoint=\"web\",protocol=\"TCP\"} 1",
+        "tollgate_connections_shed_total{entrypoint=\"web\"} 1",
+        "tollgate_config_generation 3",
+        "tollgate_config_refused_total 1",
+        "tollgate_config_diagnostics{severity=\"error\"} 2",
+        "tollgate_config_diagnostics{severity=\"warning\"} 1",
+        "tollgate_http_violations_total{kind=\"bare-cr\"} 2",
+        "tollgate_panics_total 1",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn every_verdict_and_source_has_its_counter() {
+    let metrics = metrics();
+    let verdicts = [Verdict::Allow, Verdict::Delay(Duration::from_secs(1)), Verdict::Deny];
+    let sources = [
+        VerdictSource::Store,
+        VerdictSource::DenialCache,
+        VerdictSource::Memory,
+        VerdictSource::Policy,
+        VerdictSource::Unlimited,
+    ];
+    for (row, verdict) in verdicts.into_iter().enumerate() {
+        for (column, source) in sources.into_iter().enumerate() {
+            let record = tollgate_pipeline::LimitRecord { source, ..record("api-limit@file", verdict, None) };
+            let times = row * sources.len() + column + 1;
+            let exchange = Exchange { limits: SmallVec::from_elem(record, times), ..exchange() };
+            observe(&metrics, &exchange, 200, 0);
+            let line = format!(
+                "tollgate_limiter_decisions_total{{limit=\"api-limit@file\",source=\"{}\",verdict=\"{}\"}} {times}",
+                source.as_str(),
+                verdict.as_str()
+            );
+            assert!(metrics.expose().contains(&line), "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_limiters_own_counters_are_read_at_the_scrape() {
+    let metrics = Metrics::new(Settings::default());
+    let coalesced = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&coalesced);
+    metrics.register(Arc::new(move || LimiterFacts {
+        stores: vec![StoreFacts {
+            store: "redis:6379".into(),
+            calls: vec![("ok", 5)],
+            durations: Some(Bucketed { bounds: vec![0.001], counts: vec![3, 2], sum: Duration::from_millis(8) }),
+            errors: vec![("timeout", 1)],
+            buckets: Some(4),
+            degraded: true,
+        }],
+        overflow: vec![("api@file".into(), 9)],
+        coalesced: seen.load(Relaxed),
+    }));
+    coalesced.store(6, Relaxed);
+    let expected = r#"# HELP tollgate_limiter_store_calls_total Calls to a store, by outcome.
+# TYPE tollgate_limiter_store_calls_total counter
+tollgate_limiter_store_calls_total{outcome="ok",store="redis:6379"} 5
+# HELP tollgate_limiter_store_call_duration_seconds How long store calls took.
+# TYPE tollgate_limiter_store_call_duration_seconds histogram
+tollgate_limiter_store_call_duration_seconds_bucket{store="redis:6379",le="0.001"} 3
+tollgate_limiter_store_call_duration_seconds_bucket{store="redis:6379",le="+Inf"} 5
+tollgate_limiter_store_call_duration_seconds_sum{store="redis:6379"} 0.008
+tollgate_limiter_store_call_duration_seconds_count{store="redis:6379"} 5
+# HELP tollgate_limiter_store_errors_total Store calls that failed, by kind.
+# TYPE tollgate_limiter_store_errors_total counter
+tollgate_limiter_store_errors_total{kind="timeout",store="redis:6379"} 1
+# HELP tollgate_limiter_buckets Buckets that a store holds.
+# TYPE tollgate_limiter_buckets gauge
+tollgate_limiter_buckets{store="redis:6379"} 4
+# HELP tollgate_limiter_overflow_total Decisions on a bucket shared for want of room, by limit.
+# TYPE tollgate_limiter_overflow_total counter
+tollgate_limiter_overflow_total{limit="api@file"} 9
+# HELP tollgate_limiter_policy_in_force 1 while a store does not answer and failure policies decide, else 0.
+# TYPE tollgate_limiter_policy_in_force gauge
+tollgate_limiter_policy_in_force{store="redis:6379"} 1
+# HELP tollgate_limiter_coalesced_total Decisions that shared the store call of another request.
+# TYPE tollgate_limiter_coalesced_total counter
+tollgate_limiter_coalesced_total 6
+"#;
+    assert!(metrics.expose().ends_with(expected), "{}", metrics.expose());
+}
