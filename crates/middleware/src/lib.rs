@@ -4,6 +4,7 @@ mod add_prefix;
 pub mod headers;
 mod ip_allow_list;
 mod path;
+mod rate_limit;
 mod strip_prefix;
 #[cfg(test)]
 mod testing;
@@ -11,4 +12,5 @@ mod testing;
 pub use add_prefix::AddPrefix;
 pub use headers::Headers;
 pub use ip_allow_list::IpAllowList;
+pub use rate_limit::{RateLimit, Unlimited};
 pub use strip_prefix::StripPrefix;
