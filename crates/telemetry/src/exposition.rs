@@ -4,10 +4,6 @@
 //! crate that counts in plain atomics needs no registry, and a series lives exactly as long as what it counts.
 
 use std::fmt::{Display, Write as _};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
-
-use crate::stamp::nanos;
 
 /// The content type of an exposition.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -68,17 +64,15 @@ impl Family<'_> {
         self.line("", labels, None, value);
     }
 
-    /// One histogram: `counts` has one more element than `bounds`, for what is beyond the last; both in ascending
-    /// order, counts not yet summed up.
-    pub fn distribution(&mut self, labels: &[Label<'_>], bounds: &[f64], counts: &[u64], sum: Duration) {
-        let mut total = 0;
-        for (index, count) in counts.iter().enumerate() {
-            total += count;
-            let bound = bounds.get(index).map_or_else(|| "+Inf".to_owned(), f64::to_string);
-            self.line("_bucket", labels, Some(&bound), total);
+    /// One histogram: upper bounds in ascending order, each with what was at most that; then how many there were in
+    /// all, and their sum.
+    pub fn cumulative(&mut self, labels: &[Label<'_>], buckets: &[(f64, u64)], count: u64, sum: f64) {
+        for (bound, at_most) in buckets {
+            self.line("_bucket", labels, Some(&bound.to_string()), at_most);
         }
-        self.line("_sum", labels, None, sum.as_secs_f64());
-        self.line("_count", labels, None, total);
+        self.line("_bucket", labels, Some("+Inf"), count);
+        self.line("_sum", labels, None, sum);
+        self.line("_count", labels, None, count);
     }
 
     fn line(&mut self, suffix: &str, labels: &[Label<'_>], bound: Option<&str>, value: impl Display) {
@@ -115,43 +109,6 @@ fn push_label_value(text: &mut String, value: &str) {
     }
 }
 
-/// How long something took, counted in buckets. Shared freely; recording is two atomic additions.
-#[derive(Debug)]
-pub struct Histogram {
-    bounds: Box<[f64]>,
-    counts: Box<[AtomicU64]>,
-    nanos: AtomicU64,
-}
-
-impl Histogram {
-    /// Buckets with these upper bounds, in seconds and ascending, and one for what is beyond the last.
-    pub fn new(bounds: &[f64]) -> Self {
-        Self {
-            bounds: bounds.into(),
-            counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
-            nanos: AtomicU64::new(0),
-        }
-    }
-
-    /// Counts one duration.
-    pub fn record(&self, duration: Duration) {
-        self.counts[bucket(&self.bounds, duration)].fetch_add(1, Relaxed);
-        self.nanos.fetch_add(nanos(duration), Relaxed);
-    }
-
-    /// Writes it as one histogram of `family`.
-    pub fn write(&self, family: &mut Family<'_>, labels: &[Label<'_>]) {
-        let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Relaxed)).collect();
-        family.distribution(labels, &self.bounds, &counts, Duration::from_nanos(self.nanos.load(Relaxed)));
-    }
-}
-
-/// Which bucket a duration falls into: the first whose bound is not below it.
-pub(crate) fn bucket(bounds: &[f64], duration: Duration) -> usize {
-    let seconds = duration.as_secs_f64();
-    bounds.iter().position(|&bound| seconds <= bound).unwrap_or(bounds.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,13 +128,9 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_sums_its_buckets_up() {
-        let histogram = Histogram::new(&[0.1, 5.0]);
-        for millis in [0, 100, 101, 5_000, 9_000] {
-            histogram.record(Duration::from_millis(millis));
-        }
+    fn a_histogram_ends_in_all_there_was() {
         let mut out = Exposition::default();
-        histogram.write(&mut out.histogram("d_seconds", "How long."), &[("s", "m")]);
+        out.histogram("d_seconds", "How long.").cumulative(&[("s", "m")], &[(0.1, 2), (5.0, 4)], 5, 14.201);
         let expected = "# HELP d_seconds How long.\n# TYPE d_seconds histogram\n\
             d_seconds_bucket{s=\"m\",le=\"0.1\"} 2\nd_seconds_bucket{s=\"m\",le=\"5\"} 4\n\
             d_seconds_bucket{s=\"m\",le=\"+Inf\"} 5\nd_seconds_sum{s=\"m\"} 14.201\nd_seconds_count{s=\"m\"} 5\n";

@@ -6,7 +6,6 @@
 //! series has a bound that no client moves.
 
 mod limiter;
-mod limits;
 mod series;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,11 +17,10 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tollgate_pipeline::Verdict;
 
-pub use limiter::{Bucketed, LimiterFacts, StoreFacts};
+pub use limiter::{LimitFacts, LimiterFacts, StoreFacts};
 
 use crate::Finished;
 use crate::exposition::{Collector, Exposition};
-use limits::Decisions;
 use series::{Sample, Series};
 
 /// Traefik's `metrics.prometheus` section.
@@ -63,8 +61,6 @@ pub struct Names<'a> {
     pub routers: &'a [(&'a str, &'a str)],
     /// Services.
     pub services: &'a [&'a str],
-    /// Limits, by the qualified names of their middlewares.
-    pub limits: &'a [&'a str],
 }
 
 /// A configuration that has been taken into use.
@@ -97,7 +93,6 @@ struct Traffic {
     entry_points: HashMap<Arc<str>, Arc<Series>>,
     routers: HashMap<Arc<str>, Arc<Series>>,
     services: HashMap<Arc<str>, Arc<Series>>,
-    limits: HashMap<Arc<str>, Arc<Decisions>>,
 }
 
 #[derive(Default)]
@@ -138,7 +133,6 @@ impl Metrics {
         let entry_points = names.entry_points.iter().filter(|_| *add_entry_points_labels);
         let routers = names.routers.iter().filter(|_| *add_routers_labels);
         let services = names.services.iter().filter(|_| *add_services_labels);
-        let limits = names.limits.iter();
         self.traffic.store(Arc::new(Traffic {
             entry_points: entry_points
                 .map(|&name| keep(&old.entry_points, vec![("entrypoint", name.into())]))
@@ -149,23 +143,17 @@ impl Metrics {
                 })
                 .collect(),
             services: services.map(|&name| keep(&old.services, vec![("service", name.into())])).collect(),
-            limits: limits.map(|&name| (name.into(), old.limits.get(name).cloned().unwrap_or_default())).collect(),
         }));
     }
 
     /// Counts a finished exchange. Names that the present configuration does not have (a request outlived its
     /// router) are not counted.
     pub fn observe(&self, finished: &Finished<'_>) {
-        let exchange = finished.exchange;
-        let traffic = self.traffic.load();
-        for record in &exchange.limits {
-            if let Some(decisions) = traffic.limits.get(&record.limit) {
-                decisions.count(record.verdict, record.source);
-            }
-        }
         if finished.is_internal() && !self.settings.add_internals {
             return;
         }
+        let exchange = finished.exchange;
+        let traffic = self.traffic.load();
         let mut sample = Sample::of(finished);
         if let Some(series) = traffic.entry_points.get(&exchange.entry_point) {
             series.count(&sample);
@@ -287,7 +275,6 @@ impl Metrics {
         series::write(out, &series::ENTRY_POINT, &sorted(&traffic.entry_points));
         series::write(out, &series::ROUTER, &sorted(&traffic.routers));
         series::write(out, &series::SERVICE, &sorted(&traffic.services));
-        limits::write(out, &sorted(&traffic.limits));
     }
 }
 

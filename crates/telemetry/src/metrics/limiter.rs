@@ -1,18 +1,25 @@
 //! What the limiter and its stores count themselves, read when it is asked for.
 
-use std::time::Duration;
-
 use crate::exposition::{Collector, Exposition};
 
 /// A snapshot of the limiter's own counters.
 #[derive(Debug, Clone, Default)]
 pub struct LimiterFacts {
-    /// Each store that decides.
+    /// Each limit in use.
+    pub limits: Vec<LimitFacts>,
+    /// Each store in use.
     pub stores: Vec<StoreFacts>,
-    /// How often the keys of a limit had to share a bucket because the memory store was full, by limit.
-    pub overflow: Vec<(String, u64)>,
-    /// Decisions that waited for the call of another request for the same key, and shared it.
-    pub coalesced: u64,
+}
+
+/// A snapshot of one limit's counters.
+#[derive(Debug, Clone, Default)]
+pub struct LimitFacts {
+    /// Which limit: the qualified name of its middleware.
+    pub limit: String,
+    /// Decisions, by verdict and by who decided.
+    pub decisions: Vec<(&'static str, &'static str, u64)>,
+    /// Decisions on the bucket that keys share for which the memory store had no room.
+    pub overflowed: u64,
 }
 
 /// A snapshot of one store's counters.
@@ -20,75 +27,89 @@ pub struct LimiterFacts {
 pub struct StoreFacts {
     /// Which store: `memory`, or the address of a shared one, without any credential.
     pub store: String,
-    /// Calls, by outcome.
-    pub calls: Vec<(&'static str, u64)>,
-    /// How long calls took.
-    pub durations: Option<Bucketed>,
-    /// Errors, by kind.
+    /// Buckets held in this process.
+    pub buckets: u64,
+    /// Refusals of a shared store that this process remembers.
+    pub denials: u64,
+    /// Calls answered.
+    pub calls: u64,
+    /// Decisions that needed no call of their own because they shared another's.
+    pub coalesced: u64,
+    /// Calls that failed, by kind.
     pub errors: Vec<(&'static str, u64)>,
-    /// How many buckets it holds; `None` if only the store itself knows.
-    pub buckets: Option<u64>,
-    /// True while the store does not answer and failure policies decide.
-    pub degraded: bool,
-}
-
-/// A histogram's state: durations counted in buckets.
-#[derive(Debug, Clone, Default)]
-pub struct Bucketed {
-    /// Upper bounds in seconds, ascending.
-    pub bounds: Vec<f64>,
-    /// How many fell into each, not summed up; one more than there are bounds.
-    pub counts: Vec<u64>,
-    /// All durations together.
-    pub sum: Duration,
+    /// How long answered calls took: an upper bound in seconds, and the calls that took no longer.
+    pub durations: Vec<(f64, u64)>,
+    /// Seconds spent in all answered calls.
+    pub duration_sum: f64,
+    /// False while the store does not answer and failure policies decide.
+    pub available: bool,
 }
 
 /// Any closure that takes a snapshot is a collector of it.
 impl<F: Fn() -> LimiterFacts + Send + Sync> Collector for F {
     fn collect(&self, out: &mut Exposition) {
-        self().write(out);
+        let facts = self();
+        write_limits(out, &facts.limits);
+        write_calls(out, &facts.stores);
+        write_states(out, &facts.stores);
     }
 }
 
-impl LimiterFacts {
-    fn write(&self, out: &mut Exposition) {
-        let mut calls = out.counter("tollgate_limiter_store_calls_total", "Calls to a store, by outcome.");
-        for store in &self.stores {
-            for &(outcome, count) in &store.calls {
-                calls.sample(&[("outcome", outcome), ("store", &store.store)], count);
-            }
+/// Decisions that never happened have no series: of the twelve kinds that a limit could make, few are.
+fn write_limits(out: &mut Exposition, limits: &[LimitFacts]) {
+    let mut decisions =
+        out.counter("tollgate_limiter_decisions_total", "What limits decided, by limit, verdict and who decided.");
+    for limit in limits {
+        for &(verdict, source, count) in limit.decisions.iter().filter(|(.., count)| *count > 0) {
+            decisions.sample(&[("limit", &limit.limit), ("source", source), ("verdict", verdict)], count);
         }
-        let mut durations = out.histogram("tollgate_limiter_store_call_duration_seconds", "How long store calls took.");
-        for store in &self.stores {
-            if let Some(Bucketed { bounds, counts, sum }) = &store.durations {
-                durations.distribution(&[("store", &store.store)], bounds, counts, *sum);
-            }
+    }
+    let mut overflow =
+        out.counter("tollgate_limiter_overflow_total", "Decisions on a bucket shared for want of room, by limit.");
+    for limit in limits {
+        overflow.sample(&[("limit", &limit.limit)], limit.overflowed);
+    }
+}
+
+fn write_calls(out: &mut Exposition, stores: &[StoreFacts]) {
+    let mut calls = out.counter("tollgate_limiter_store_calls_total", "Calls to a store, by outcome.");
+    for store in stores {
+        let failed: u64 = store.errors.iter().map(|(_, count)| count).sum();
+        calls.sample(&[("outcome", "ok"), ("store", &store.store)], store.calls);
+        calls.sample(&[("outcome", "error"), ("store", &store.store)], failed);
+    }
+    let mut durations =
+        out.histogram("tollgate_limiter_store_call_duration_seconds", "How long answered calls to a store took.");
+    for store in stores.iter().filter(|store| !store.durations.is_empty()) {
+        durations.cumulative(&[("store", &store.store)], &store.durations, store.calls, store.duration_sum);
+    }
+    let mut errors = out.counter("tollgate_limiter_store_errors_total", "Calls to a store that failed, by kind.");
+    for store in stores {
+        for &(kind, count) in &store.errors {
+            errors.sample(&[("kind", kind), ("store", &store.store)], count);
         }
-        let mut errors = out.counter("tollgate_limiter_store_errors_total", "Store calls that failed, by kind.");
-        for store in &self.stores {
-            for &(kind, count) in &store.errors {
-                errors.sample(&[("kind", kind), ("store", &store.store)], count);
-            }
-        }
-        let mut buckets = out.gauge("tollgate_limiter_buckets", "Buckets that a store holds.");
-        for store in &self.stores {
-            if let Some(held) = store.buckets {
-                buckets.sample(&[("store", &store.store)], held);
-            }
-        }
-        let mut overflow =
-            out.counter("tollgate_limiter_overflow_total", "Decisions on a bucket shared for want of room, by limit.");
-        for (limit, count) in &self.overflow {
-            overflow.sample(&[("limit", limit)], count);
-        }
-        let mut policy = out.gauge(
-            "tollgate_limiter_policy_in_force",
-            "1 while a store does not answer and failure policies decide, else 0.",
-        );
-        for store in &self.stores {
-            policy.sample(&[("store", &store.store)], u8::from(store.degraded));
-        }
-        out.counter("tollgate_limiter_coalesced_total", "Decisions that shared the store call of another request.")
-            .sample(&[], self.coalesced);
+    }
+    let mut coalesced =
+        out.counter("tollgate_limiter_coalesced_total", "Decisions that shared the store call of another request.");
+    for store in stores {
+        coalesced.sample(&[("store", &store.store)], store.coalesced);
+    }
+}
+
+fn write_states(out: &mut Exposition, stores: &[StoreFacts]) {
+    let mut buckets = out.gauge("tollgate_limiter_buckets", "Buckets held in this process.");
+    for store in stores {
+        buckets.sample(&[("store", &store.store)], store.buckets);
+    }
+    let mut denials = out.gauge("tollgate_limiter_denials", "Refusals of a shared store that this process remembers.");
+    for store in stores {
+        denials.sample(&[("store", &store.store)], store.denials);
+    }
+    let mut policy = out.gauge(
+        "tollgate_limiter_policy_in_force",
+        "1 while a store does not answer and failure policies decide, else 0.",
+    );
+    for store in stores {
+        policy.sample(&[("store", &store.store)], u8::from(!store.available));
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::exposition::{Exposition, Label, bucket};
+use crate::exposition::{Exposition, Label};
 use crate::stamp::nanos;
 use crate::{Finished, RequestKind};
 
@@ -90,7 +90,7 @@ impl Series {
 
     pub(super) fn count(&self, sample: &Sample) {
         let cell = self.cell(sample);
-        cell.buckets[bucket(&self.bounds, sample.duration)].fetch_add(1, Relaxed);
+        cell.buckets[self.bucket(sample.duration)].fetch_add(1, Relaxed);
         cell.nanos.fetch_add(nanos(sample.duration), Relaxed);
         cell.response_bytes.fetch_add(sample.response_bytes, Relaxed);
         if sample.request_bytes > 0 {
@@ -109,6 +109,12 @@ impl Series {
             }
             link = &cell.next;
         }
+    }
+
+    /// Which bucket a duration falls into: the first whose bound is not below it.
+    fn bucket(&self, duration: Duration) -> usize {
+        let seconds = duration.as_secs_f64();
+        self.bounds.iter().position(|&bound| seconds <= bound).unwrap_or(self.bounds.len())
     }
 
     fn cells(&self) -> impl Iterator<Item = (&'static str, &Cell)> {
@@ -130,6 +136,17 @@ impl Cell {
             buckets: (0..=bounds).map(|_| AtomicU64::new(0)).collect(),
             next: Link::new(),
         }
+    }
+
+    /// Each bound with the requests that took no longer, and all requests.
+    fn cumulative(&self, bounds: &[f64]) -> (Vec<(f64, u64)>, u64) {
+        let mut count = 0;
+        let mut buckets = Vec::with_capacity(self.buckets.len());
+        for (index, bucket) in self.buckets.iter().enumerate() {
+            count += bucket.load(Relaxed);
+            buckets.extend(bounds.get(index).map(|&bound| (bound, count)));
+        }
+        (buckets, count)
     }
 
     fn requests(&self) -> u64 {
@@ -213,9 +230,9 @@ pub(super) fn write(out: &mut Exposition, families: &Families, all: &[(&Arc<str>
     }
     let mut durations = out.histogram(families.durations.0, families.durations.1);
     for &(series, method, cell) in &cells {
-        let counts: Vec<u64> = cell.buckets.iter().map(|bucket| bucket.load(Relaxed)).collect();
-        let sum = Duration::from_nanos(cell.nanos.load(Relaxed));
-        with_labels(series, method, cell, |labels| durations.distribution(labels, &series.bounds, &counts, sum));
+        let (buckets, count) = cell.cumulative(&series.bounds);
+        let sum = Duration::from_nanos(cell.nanos.load(Relaxed)).as_secs_f64();
+        with_labels(series, method, cell, |labels| durations.cumulative(labels, &buckets, count, sum));
     }
     let mut request_bytes = out.counter(families.request_bytes.0, families.request_bytes.1);
     for &(series, method, cell) in &cells {

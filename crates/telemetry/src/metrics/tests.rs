@@ -2,18 +2,13 @@ use std::sync::Barrier;
 
 use http::Method;
 use smallvec::SmallVec;
-use tollgate_pipeline::{Exchange, VerdictSource};
+use tollgate_pipeline::Exchange;
 
 use super::*;
 use crate::testing::{Rest, exchange, proxied, record, refused};
 use crate::{Head, RequestKind};
 
-const NAMES: Names<'_> = Names {
-    entry_points: &["web"],
-    routers: &[("api@file", "s@file")],
-    services: &["s@file"],
-    limits: &["api-limit@file"],
-};
+const NAMES: Names<'_> = Names { entry_points: &["web"], routers: &[("api@file", "s@file")], services: &["s@file"] };
 
 fn metrics() -> Metrics {
     let metrics = Metrics::new(Settings { add_routers_labels: true, ..Settings::default() });
@@ -62,7 +57,6 @@ traefik_service_request_duration_seconds_bucket{code="200",method="GET",protocol
 traefik_service_request_duration_seconds_sum{code="200",method="GET",protocol="http",service="s@file"} 0.001746879
 traefik_service_request_duration_seconds_count{code="200",method="GET",protocol="http",service="s@file"} 1
 "#,
-        "tollgate_limiter_decisions_total{limit=\"api-limit@file\",source=\"store\",verdict=\"deny\"} 1\n",
     ] {
         assert!(text.contains(block), "{block}\nnot in\n{text}");
     }
@@ -161,7 +155,6 @@ fn a_reload_keeps_what_stayed_and_forgets_what_is_gone() {
             .collect::<Vec<_>>()
     };
     assert_eq!(count("traefik_router_requests_total"), ["2"]);
-    assert_eq!(count("tollgate_limiter_decisions_total"), ["2"]);
 
     // The same router in front of another service is another series, as its labels say.
     metrics.configure(&Names { routers: &[("api@file", "t@file")], ..NAMES });
@@ -173,7 +166,6 @@ fn a_reload_keeps_what_stayed_and_forgets_what_is_gone() {
     metrics.configure(&Names { entry_points: &["web"], ..Names::default() });
     observe(&metrics, &refused(), 429, 17);
     assert_eq!(count("traefik_router_requests_total"), [""; 0]);
-    assert_eq!(count("tollgate_limiter_decisions_total"), [""; 0]);
     assert_eq!(count("traefik_entrypoint_requests_total"), ["4"]);
 }
 
@@ -183,13 +175,9 @@ fn nothing_is_left_of_a_thousand_reloads() {
     let before = metrics.expose().lines().count();
     let mut first = None;
     for number in 0..1000 {
-        let (router, limit) = (format!("r{number}@file"), format!("l{number}@file"));
-        metrics.configure(&Names { routers: &[(&router, "s@file")], limits: &[&limit], ..NAMES });
-        let exchange = Exchange {
-            router: Some(router.as_str().into()),
-            limits: SmallVec::from_iter([record(&limit, Verdict::Allow, None)]),
-            ..exchange()
-        };
+        let router = format!("r{number}@file");
+        metrics.configure(&Names { routers: &[(&router, "s@file")], ..NAMES });
+        let exchange = Exchange { router: Some(router.as_str().into()), ..exchange() };
         observe(&metrics, &exchange, 200, 0);
         first.get_or_insert_with(|| Arc::downgrade(&metrics.traffic.load().routers[router.as_str()]));
     }
@@ -258,74 +246,61 @@ fn the_state_of_the_instance_is_told() {
 }
 
 #[test]
-fn every_verdict_and_source_has_its_counter() {
-    let metrics = metrics();
-    let verdicts = [Verdict::Allow, Verdict::Delay(Duration::from_secs(1)), Verdict::Deny];
-    let sources = [
-        VerdictSource::Store,
-        VerdictSource::DenialCache,
-        VerdictSource::Memory,
-        VerdictSource::Policy,
-        VerdictSource::Unlimited,
-    ];
-    for (row, verdict) in verdicts.into_iter().enumerate() {
-        for (column, source) in sources.into_iter().enumerate() {
-            let record = tollgate_pipeline::LimitRecord { source, ..record("api-limit@file", verdict, None) };
-            let times = row * sources.len() + column + 1;
-            let exchange = Exchange { limits: SmallVec::from_elem(record, times), ..exchange() };
-            observe(&metrics, &exchange, 200, 0);
-            let line = format!(
-                "tollgate_limiter_decisions_total{{limit=\"api-limit@file\",source=\"{}\",verdict=\"{}\"}} {times}",
-                source.as_str(),
-                verdict.as_str()
-            );
-            assert!(metrics.expose().contains(&line), "{line}");
-        }
-    }
-}
-
-#[test]
 fn the_limiters_own_counters_are_read_at_the_scrape() {
     let metrics = Metrics::new(Settings::default());
     let coalesced = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&coalesced);
     metrics.register(Arc::new(move || LimiterFacts {
+        limits: vec![LimitFacts {
+            limit: "api@file".into(),
+            decisions: vec![("deny", "store", 7), ("allow", "policy", 0)],
+            overflowed: 9,
+        }],
         stores: vec![StoreFacts {
             store: "redis:6379".into(),
-            calls: vec![("ok", 5)],
-            durations: Some(Bucketed { bounds: vec![0.001], counts: vec![3, 2], sum: Duration::from_millis(8) }),
-            errors: vec![("timeout", 1)],
-            buckets: Some(4),
-            degraded: true,
+            buckets: 4,
+            denials: 2,
+            calls: 5,
+            coalesced: seen.load(Relaxed),
+            errors: vec![("timeout", 1), ("refused", 2)],
+            durations: vec![(0.001, 3)],
+            duration_sum: 0.008,
+            available: false,
         }],
-        overflow: vec![("api@file".into(), 9)],
-        coalesced: seen.load(Relaxed),
     }));
     coalesced.store(6, Relaxed);
-    let expected = r#"# HELP tollgate_limiter_store_calls_total Calls to a store, by outcome.
+    let expected = r#"# HELP tollgate_limiter_decisions_total What limits decided, by limit, verdict and who decided.
+# TYPE tollgate_limiter_decisions_total counter
+tollgate_limiter_decisions_total{limit="api@file",source="store",verdict="deny"} 7
+# HELP tollgate_limiter_overflow_total Decisions on a bucket shared for want of room, by limit.
+# TYPE tollgate_limiter_overflow_total counter
+tollgate_limiter_overflow_total{limit="api@file"} 9
+# HELP tollgate_limiter_store_calls_total Calls to a store, by outcome.
 # TYPE tollgate_limiter_store_calls_total counter
 tollgate_limiter_store_calls_total{outcome="ok",store="redis:6379"} 5
-# HELP tollgate_limiter_store_call_duration_seconds How long store calls took.
+tollgate_limiter_store_calls_total{outcome="error",store="redis:6379"} 3
+# HELP tollgate_limiter_store_call_duration_seconds How long answered calls to a store took.
 # TYPE tollgate_limiter_store_call_duration_seconds histogram
 tollgate_limiter_store_call_duration_seconds_bucket{store="redis:6379",le="0.001"} 3
 tollgate_limiter_store_call_duration_seconds_bucket{store="redis:6379",le="+Inf"} 5
 tollgate_limiter_store_call_duration_seconds_sum{store="redis:6379"} 0.008
 tollgate_limiter_store_call_duration_seconds_count{store="redis:6379"} 5
-# HELP tollgate_limiter_store_errors_total Store calls that failed, by kind.
+# HELP tollgate_limiter_store_errors_total Calls to a store that failed, by kind.
 # TYPE tollgate_limiter_store_errors_total counter
 tollgate_limiter_store_errors_total{kind="timeout",store="redis:6379"} 1
-# HELP tollgate_limiter_buckets Buckets that a store holds.
+tollgate_limiter_store_errors_total{kind="refused",store="redis:6379"} 2
+# HELP tollgate_limiter_coalesced_total Decisions that shared the store call of another request.
+# TYPE tollgate_limiter_coalesced_total counter
+tollgate_limiter_coalesced_total{store="redis:6379"} 6
+# HELP tollgate_limiter_buckets Buckets held in this process.
 # TYPE tollgate_limiter_buckets gauge
 tollgate_limiter_buckets{store="redis:6379"} 4
-# HELP tollgate_limiter_overflow_total Decisions on a bucket shared for want of room, by limit.
-# TYPE tollgate_limiter_overflow_total counter
-tollgate_limiter_overflow_total{limit="api@file"} 9
+# HELP tollgate_limiter_denials Refusals of a shared store that this process remembers.
+# TYPE tollgate_limiter_denials gauge
+tollgate_limiter_denials{store="redis:6379"} 2
 # HELP tollgate_limiter_policy_in_force 1 while a store does not answer and failure policies decide, else 0.
 # TYPE tollgate_limiter_policy_in_force gauge
 tollgate_limiter_policy_in_force{store="redis:6379"} 1
-# HELP tollgate_limiter_coalesced_total Decisions that shared the store call of another request.
-# TYPE tollgate_limiter_coalesced_total counter
-tollgate_limiter_coalesced_total 6
 "#;
     assert!(metrics.expose().ends_with(expected), "{}", metrics.expose());
 }
