@@ -21,7 +21,8 @@ use crate::error::one_line;
 /// Compiles `pattern`, which is searched for anywhere in the text, as in Go.
 ///
 /// Refused besides what Go refuses: patterns whose program would need more than
-/// a few megabytes or that nest more than 250 deep, and `\x{D800}` to `\x{DFFF}`.
+/// a few megabytes or that nest more than 250 deep, a repetition right after bare
+/// flags as in `a(?i)*`, and `\x{D800}` to `\x{DFFF}`, which text cannot hold.
 pub fn compile(pattern: &str) -> Result<Regex, Error> {
     let translated = scanner::translate(pattern)?;
     RegexBuilder::new(&translated)

@@ -62,34 +62,23 @@ impl Scanner<'_> {
             return Ok(());
         };
         match first {
-            '(' if rest.starts_with("(?") => self.extended_group(rest),
-            '(' => {
-                self.open("(", 1);
-                Ok(())
-            }
-            ')' => self.close(),
-            '|' => {
-                self.no_atom("|", 1);
-                Ok(())
-            }
-            '*' | '+' | '?' => self.repeat(1, 1),
-            '{' => self.brace(rest),
+            '(' if rest.starts_with("(?") => self.extended_group(rest)?,
+            '(' => self.open("(", 1),
+            ')' => self.close()?,
+            '|' => self.no_atom("|", 1),
+            '*' | '+' | '?' => self.repeat(1, 1)?,
+            '{' => self.brace(rest)?,
             '[' => {
                 let length = class::translate(rest, self.at, &mut self.out)?;
                 self.atom(length);
-                Ok(())
             }
-            '^' | '$' | '.' => {
-                self.out.push(first);
-                self.atom(1);
-                Ok(())
-            }
-            '\\' => self.backslash(rest),
-            c => {
-                self.literal(c, c.len_utf8());
-                Ok(())
-            }
+            '^' => self.written("^", 1),
+            '$' => self.written("$", 1),
+            '.' => self.written(".", 1),
+            '\\' => self.backslash(rest)?,
+            c => self.literal(c, c.len_utf8()),
         }
+        Ok(())
     }
 
     fn literal(&mut self, c: char, length: usize) {
@@ -132,8 +121,7 @@ impl Scanner<'_> {
     }
 
     fn close(&mut self) -> Result<(), Error> {
-        let inside = self.groups.pop();
-        match inside {
+        match self.groups.pop() {
             Some(group) if !self.groups.is_empty() => {
                 self.out.push(')');
                 self.at += 1;
@@ -190,8 +178,8 @@ impl Scanner<'_> {
         if body[end..].starts_with(':') {
             self.open(&format!("(?{flags}:"), length);
         } else {
-            // Not an atom: what came before can still be repeated in Go, but the
-            // crate would take the flags for the operand.
+            // In Go a repetition reaches over the flags to what came before; the crate
+            // would take the flags for the operand, so nothing may follow.
             let text = if flags.is_empty() { String::new() } else { format!("(?{flags})") };
             self.no_atom(&text, length);
         }
