@@ -1,0 +1,164 @@
+//! From what was written to what is meant.
+//!
+//! Compiling never fails as a whole. A mistake disables its object, and whatever needs it, with a
+//! [`Diagnostic`]; everything else works. This is Traefik's second class of failures; the first,
+//! refusing a file, is the loader's.
+
+mod chain;
+mod criterion;
+mod headers;
+mod material;
+mod middleware;
+mod notes;
+mod rate_limit;
+mod redis;
+mod router;
+mod sections;
+mod server;
+mod service;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::checked::{CheckedConfig, InternalService};
+use crate::diagnostic::{Diagnostic, Severity, Subject};
+use crate::dynamic::MergedConfig;
+use crate::name::QualifiedName;
+use crate::status::{Status, Statuses};
+use chain::Chains;
+use notes::Notes;
+
+/// What the static configuration says that dynamic configuration depends on.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// The entry points that speak HTTP.
+    pub entry_points: Vec<EntryPointFacts>,
+    /// What routers may refer to as `…@internal`. `noop@internal` needs no permission.
+    pub internal_services: BTreeSet<InternalService>,
+    /// The providers that are configured, for advice on references to others.
+    pub providers: BTreeSet<String>,
+}
+
+/// What routers depend on of an entry point.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EntryPointFacts {
+    /// Its name.
+    pub name: String,
+    /// Middlewares that every router on it gets first.
+    pub middlewares: Vec<QualifiedName>,
+    /// Whether it was written as a default one (`asDefault`).
+    pub as_default: bool,
+    /// Whether it is the internal one, `traefik`, which is never a default.
+    pub internal: bool,
+    /// Whether anybody's `X-Forwarded-For` is believed there.
+    pub trusts_forwarded: bool,
+}
+
+/// What compiling gives.
+#[derive(Debug, Clone, Default)]
+pub struct Compiled {
+    /// What is enabled.
+    pub config: CheckedConfig,
+    /// What is wrong or will surprise: middlewares first, then services, routers and the rest.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What became of every object.
+    pub status: Statuses,
+}
+
+/// Compiles a configuration. Reads key material that it refers to from files.
+pub fn compile(merged: &MergedConfig, context: &Context) -> Compiled {
+    let mut compiled = Compiled::default();
+    middlewares(merged, &mut compiled);
+    let mut chains = Chains::new(merged, std::mem::take(&mut compiled.config.middlewares));
+    chains.check_all(&mut compiled.diagnostics);
+    services(merged, context, &mut compiled);
+    routers(merged, context, &mut chains, &mut compiled);
+    sections::not_yet(merged, &mut compiled.diagnostics);
+    compiled.config.middlewares = chains.into_enabled();
+    statuses(merged, &mut compiled);
+    compiled
+}
+
+fn middlewares(merged: &MergedConfig, compiled: &mut Compiled) {
+    for (name, written) in &merged.middlewares {
+        let subject = Subject::Middleware(name.clone());
+        let mut notes = Notes::new(subject, written, &mut compiled.diagnostics);
+        if let Some(middleware) = middleware::compile(name, written, &mut notes) {
+            compiled.config.middlewares.insert(name.clone(), Arc::new(middleware));
+        }
+    }
+}
+
+fn services(merged: &MergedConfig, context: &Context, compiled: &mut Compiled) {
+    for (name, written) in &merged.services {
+        let subject = Subject::Service(name.clone());
+        let mut notes = Notes::new(subject, written, &mut compiled.diagnostics);
+        if let Some(service) = service::compile(name, written, merged, &mut notes) {
+            compiled.config.services.insert(name.clone(), Arc::new(service));
+        }
+    }
+    let internal = context.internal_services.iter().chain([&InternalService::Noop]);
+    compiled.config.services.extend(internal.map(|&internal| service::internal(internal)));
+}
+
+fn routers<'a>(merged: &'a MergedConfig, context: &'a Context, chains: &mut Chains<'a>, compiled: &mut Compiled) {
+    let mut builder = router::Builder::new(merged, context, chains, &compiled.config.services);
+    let mut diagnostics = Vec::new();
+    for (name, written) in &merged.routers {
+        let mut notes = Notes::new(Subject::Router(name.clone()), written, &mut diagnostics);
+        compiled.config.routers.extend(builder.compile(name, written, &mut notes));
+    }
+    diagnostics.extend(builder.into_warnings());
+    compiled.status.priorities =
+        compiled.config.routers.iter().map(|router| (router.name.clone(), router.priority)).collect();
+    compiled.diagnostics.append(&mut diagnostics);
+}
+
+/// Every object has a status; what the diagnostics say about an object is its error text.
+fn statuses(merged: &MergedConfig, compiled: &mut Compiled) {
+    let status = &mut compiled.status;
+    status.routers = merged.routers.keys().map(|name| (name.clone(), Default::default())).collect();
+    status.middlewares = merged.middlewares.keys().map(|name| (name.clone(), Default::default())).collect();
+    status.services = merged.services.keys().map(|name| (name.clone(), Default::default())).collect();
+    for diagnostic in &compiled.diagnostics {
+        let Some(subject) = &diagnostic.subject else { continue };
+        let objects = match subject {
+            Subject::Router(_) => &mut status.routers,
+            Subject::Middleware(_) => &mut status.middlewares,
+            Subject::Service(_) => &mut status.services,
+        };
+        if let Some(object) = objects.get_mut(subject.name()) {
+            object.errors.push(diagnostic.message.clone());
+            object.raise(match diagnostic.severity {
+                Severity::Warning => Status::Warning,
+                Severity::Error => Status::Disabled,
+            });
+        }
+    }
+    for router in &compiled.config.routers {
+        if let Some(object) = status.routers.get_mut(&router.name) {
+            object.using.clone_from(&router.entry_points);
+            // It listens: what was said about one of its entry points did not disable it.
+            object.status = object.status.min(Status::Warning);
+        }
+    }
+    used_by(merged, status);
+}
+
+fn used_by(merged: &MergedConfig, status: &mut Statuses) {
+    let mut users: BTreeMap<QualifiedName, BTreeSet<&QualifiedName>> = BTreeMap::new();
+    let mut services: BTreeMap<QualifiedName, BTreeSet<&QualifiedName>> = BTreeMap::new();
+    for (name, router) in &merged.routers {
+        for reference in &router.middlewares {
+            users.entry(QualifiedName::resolve(reference, name.provider())).or_default().insert(name);
+        }
+        services.entry(QualifiedName::resolve(&router.service, name.provider())).or_default().insert(name);
+    }
+    for (users, objects) in [(users, &mut status.middlewares), (services, &mut status.services)] {
+        for (name, routers) in users {
+            if let Some(object) = objects.get_mut(&name) {
+                object.used_by = routers.into_iter().cloned().collect();
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Key material: a path, or the PEM text itself.
+
+use std::path::Path;
+
+/// What a setting stands for: the file's content if it names one, else the setting itself
+/// (Traefik `types.FileOrContent`). The only file access of compiling.
+pub(super) fn read(setting: &str) -> Result<String, std::io::Error> {
+    if !setting.contains('\n') && Path::new(setting).exists() {
+        std::fs::read_to_string(setting)
+    } else {
+        Ok(setting.to_owned())
+    }
+}
+
+/// Whether the text holds at least one PEM block whose label ends in `label`, and no broken one.
+///
+/// This is a check of form; whether the certificate is any good, the connection will tell.
+pub(super) fn has_pem(text: &str, label: &str) -> bool {
+    let mut found = false;
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once("-----BEGIN ") {
+        let Some((name, body)) = after.split_once("-----") else { return false };
+        let end = format!("-----END {name}-----");
+        let Some((body, tail)) = body.split_once(&end) else { return false };
+        if !is_base64(body) {
+            return false;
+        }
+        found |= name.ends_with(label);
+        rest = tail;
+    }
+    found
+}
+
+fn is_base64(body: &str) -> bool {
+    // Old keys have headers, `Proc-Type: 4,ENCRYPTED`, closed by an empty line.
+    let body = match body.split_once("\n\n") {
+        Some((headers, body)) if headers.contains(':') => body,
+        _ => body,
+    };
+    let digits: Vec<u8> = body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    !digits.is_empty()
+        && digits.len() % 4 == 0
+        && digits.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pem_is_told_from_other_text() {
+        let pem = "x\n-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n";
+        assert!(has_pem(pem, "CERTIFICATE"));
+        assert!(!has_pem(pem, "PRIVATE KEY"));
+        assert!(has_pem(&pem.replace("CERTIFICATE", "EC PRIVATE KEY"), "PRIVATE KEY"));
+        for text in ["", "/no/such/file.pem", &pem.replace("END", "and"), &pem.replace("TUlJ", "TUl")] {
+            assert!(!has_pem(text, "CERTIFICATE"), "{text:?}");
+        }
+    }
+}
