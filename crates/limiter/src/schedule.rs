@@ -48,7 +48,8 @@ pub struct Grant {
     pub first: Timestamp,
     /// How many slots were handed out, T apart.
     pub count: u64,
-    /// The next free slot afterwards: what the bucket has to remember. Unchanged if nothing was handed out.
+    /// The next free slot afterwards: what the bucket has to remember. If nothing was handed out it is what it was,
+    /// but for the one case in which it was farther ahead than the quota can bring about.
     pub next: Option<Timestamp>,
 }
 
@@ -59,12 +60,11 @@ pub struct Grant {
 /// an offset.
 pub fn grant(quota: &Quota, next: Option<Timestamp>, now: Timestamp, max_delay: Span, ask: Ask) -> Grant {
     let oldest = now.before(quota.life());
-    let base = match next {
-        // No bucket under this quota is ever that far ahead: the quota was loosened, or the store's clock stepped
-        // back. Without this, one long wait promised earlier would be kept for ever.
-        Some(next) => next.min(now + quota.interval().times(quota.burst()) + max_delay).max(oldest),
-        None => oldest,
-    };
+    // No bucket under this quota is ever farther ahead: the quota was loosened, or the store's clock stepped back.
+    // Without this, one long wait promised earlier would be kept for ever.
+    let farthest = now + quota.interval().times(quota.burst()) + max_delay;
+    let next = next.map(|next| next.min(farthest));
+    let base = next.map_or(oldest, |next| next.max(oldest));
     let horizon = now + max_delay;
     let available = if base > horizon { 0 } else { horizon.since(base).div(quota.interval()).saturating_add(1) };
     let count = available.min(ask.want);
@@ -146,7 +146,8 @@ mod tests {
         let hourly = quota(1, 3_600_000, 1);
         let next = grant(&hourly, None, at(0), Span::ZERO, Ask::ONE).next;
         let quick = quota(100, 1_000, 1);
-        let grant = grant(&quick, next, at(1_000), Span::ZERO, Ask::ONE);
-        assert_eq!(grant.first, at(11_000), "within one bucket of the new quota");
+        let refused = grant(&quick, next, at(1_000), Span::ZERO, Ask::ONE);
+        assert_eq!((refused.count, refused.first), (0, at(11_000)), "within one bucket of the new quota");
+        assert_eq!(grant(&quick, refused.next, at(11_000), Span::ZERO, Ask::ONE).count, 1);
     }
 }

@@ -91,7 +91,7 @@ fn step(limit: &BoundLimit, hash: KeyHash, place: Place<'_>, now: Timestamp) -> 
     let quota = &limit.limit.quota;
     let known = place.bucket().map(Bucket::next);
     let grant = schedule::grant(quota, known, now, limit.max_delay, Ask::ONE);
-    if let (Some(next), 1..) = (grant.next, grant.count) {
+    if let Some(next) = grant.next.filter(|next| known != Some(*next)) {
         place.put(Bucket::new(hash, next, next + quota.life()));
     }
     let verdict = match (grant.count, grant.first.since(now)) {

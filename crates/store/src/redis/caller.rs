@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use redis::aio::ConnectionLike as _;
 use tokio::sync::mpsc;
 use tollgate_limiter::{Ask, Decision, DecisionSource, Denial, Reading, Span, Timestamp, Verdict, schedule};
 
 use super::book::{Book, Due};
 use super::error::{ErrorKind, StoreError};
-use super::link::{Link, within};
+use super::link::{Link, send, within};
 use super::reply::{self, KeyReply, Replies};
 use super::script::{KeyAsk, Script};
 use crate::bound::BoundLimit;
@@ -104,10 +103,10 @@ impl Caller {
         let call = self.script.call(asks);
         let deadline = self.link.options().deadline;
         let value = within(deadline, async {
-            match connection.req_packed_command(&call).await {
+            match send(&mut connection, &call).await {
                 Err(error) if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript) => {
-                    connection.req_packed_command(&self.script.load()).await?;
-                    connection.req_packed_command(&call).await
+                    send(&mut connection, &self.script.load()).await?;
+                    send(&mut connection, &call).await
                 }
                 result => result,
             }

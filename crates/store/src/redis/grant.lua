@@ -40,6 +40,15 @@ local function grant(key, at)
   local value = redis.pcall('GET', key)
   if type(value) == 'table' then return value.err or 'ERR unexpected reply to GET' end
 
+  local function remember(next, nextf)
+    local full, fullf = plus(next, nextf, life, lifef)
+    if fullf > 0 then full = full + 1 end
+    local text = string.format('%.0f', next)
+    if nextf > 0 then text = text .. string.format(':%.0f', nextf) end
+    local set = redis.pcall('SET', key, text, 'PX', string.format('%.0f', math.ceil((full - now) / 1000)))
+    return type(set) == 'table' and set.err
+  end
+
   -- The oldest slot that may still be spent: now - life.
   local base, basef = now - life, 0
   if lifef > 0 then base, basef = base - 1, UNIT - lifef end
@@ -50,7 +59,12 @@ local function grant(key, at)
       next, nextf = tonumber(string.sub(value, 1, colon - 1)), tonumber(string.sub(value, colon + 1))
     end
     if not next or not nextf then return 'WRONGTYPE the value is not a time' end
-    if later(next, nextf, now + ahead, aheadf) then next, nextf = now + ahead, aheadf end
+    if later(next, nextf, now + ahead, aheadf) then
+      -- Farther than this quota can bring about: it was loosened, or this server's clock stepped back.
+      next, nextf = now + ahead, aheadf
+      local failed = remember(next, nextf)
+      if failed then return failed end
+    end
     if later(next, nextf, base, basef) then base, basef = next, nextf end
   end
 
@@ -79,12 +93,8 @@ local function grant(key, at)
 
   local step, stepf = times(t, tf, count)
   local next, nextf = plus(base, basef, step, stepf)
-  local full, fullf = plus(next, nextf, life, lifef)
-  if fullf > 0 then full = full + 1 end
-  local text = string.format('%.0f', next)
-  if nextf > 0 then text = text .. string.format(':%.0f', nextf) end
-  local set = redis.pcall('SET', key, text, 'PX', string.format('%.0f', math.ceil((full - now) / 1000)))
-  if type(set) == 'table' and set.err then return set.err end
+  local failed = remember(next, nextf)
+  if failed then return failed end
   return {count, base, basef}
 end
 

@@ -154,10 +154,10 @@ impl Link {
     /// Everything that a request needs, tried out: connect, log in, load the script, run it on a key of its own.
     async fn attempt(self: &Arc<Self>) -> Result<MultiplexedConnection, StoreError> {
         let mut connection = within(self.options.connect_timeout, self.connect()).await?;
-        within(self.options.deadline, connection.req_packed_command(&self.script.load())).await?;
+        within(self.options.deadline, send(&mut connection, &self.script.load())).await?;
         let quota = Quota::new(1, Duration::from_secs(1), 1).expect("one per second is a quota");
         let ask = KeyAsk { digest: *b"tollgate's probe", quota, max_delay: Span::ZERO, ask: Ask::ONE };
-        let value = within(self.options.deadline, connection.req_packed_command(&self.script.call(&[ask]))).await?;
+        let value = within(self.options.deadline, send(&mut connection, &self.script.call(&[ask]))).await?;
         super::reply::decode(value, &[1])?.keys.remove(0)?;
         Ok(connection)
     }
@@ -182,6 +182,11 @@ impl Link {
             self.open(&StoreError { kind: ErrorKind::Unreachable, detail: "the connection was closed".into() });
         }
     }
+}
+
+/// Sends a command. An error that the server answers with is an error here too.
+pub(super) async fn send(connection: &mut MultiplexedConnection, cmd: &redis::Cmd) -> redis::RedisResult<redis::Value> {
+    connection.req_packed_command(cmd).await?.extract_error()
 }
 
 /// Awaits a step for at most `limit`.
