@@ -1,0 +1,324 @@
+//! Sending a request to a backend and receiving its answer, over HTTP/1.1.
+//!
+//! A [`Client`] belongs to one backend. Its connections stay on the thread that opened them, and so do those that wait
+//! for their next request: nothing on the way of a request is shared between threads. That suits one runtime per
+//! thread; on a runtime of many threads it is correct too, but finds idle connections less often.
+//!
+//! This file and those below it are the only ones that know the HTTP engine's client.
+
+mod answer;
+mod local;
+mod outgoing;
+mod pool;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tollgate_pipeline::{Body, BodyError};
+
+pub use self::answer::{Tunnel, Upgrade};
+pub use self::local::{Stats, stats};
+use self::outgoing::{Gate, Outgoing, OutgoingError};
+use self::pool::{Bounds, Key};
+
+/// Sends requests to one backend. Cheap to clone; clones share their idle connections.
+#[derive(Clone)]
+pub struct Client(Arc<Shared>);
+
+struct Shared {
+    key: Key,
+    address: Arc<str>,
+    transport: Transport,
+}
+
+/// How connections to backends are made and kept. The defaults are Traefik's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Transport {
+    /// How long a connection may take to be made.
+    pub dial_timeout: Duration,
+    /// How long the head of an answer may take once the request was sent; zero waits for ever.
+    pub answer_timeout: Duration,
+    /// How long a connection waits for its next request.
+    pub idle_timeout: Duration,
+    /// How many connections of one backend may wait, on each thread.
+    pub idle_per_backend: usize,
+    /// How long the body of a request with `Expect: 100-continue` is held back when the backend says nothing.
+    pub continue_timeout: Duration,
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self {
+            dial_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::ZERO,
+            idle_timeout: Duration::from_secs(90),
+            idle_per_backend: 200,
+            continue_timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What came back.
+pub struct Answer {
+    /// The backend's answer, its connection-specific fields still in it. A `101` carries an [`Upgrade`].
+    pub response: Response<Body>,
+    /// How often the request was sent again because a kept connection turned out to be closed.
+    pub retries: u32,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// No connection could be made.
+    #[error("no connection to {address}")]
+    Connect {
+        /// The backend's host and port.
+        address: Arc<str>,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// No connection was made in time.
+    #[error("no connection to {address} within {timeout:?}")]
+    ConnectTimeout {
+        /// The backend's host and port.
+        address: Arc<str>,
+        /// How long was waited.
+        timeout: Duration,
+    },
+    /// The backend did not begin to answer in time.
+    #[error("no answer from {address} within {timeout:?}")]
+    AnswerTimeout {
+        /// The backend's host and port.
+        address: Arc<str>,
+        /// How long was waited.
+        timeout: Duration,
+    },
+    /// The body of the request could not be read to its end. It is not the backend's fault.
+    #[error("the body of the request broke off")]
+    RequestBody(#[source] BodyError),
+    /// The connection broke before the head of the answer was complete.
+    #[error("the connection to {address} broke")]
+    Broken {
+        /// The backend's host and port.
+        address: Arc<str>,
+        /// What the engine said.
+        #[source]
+        source: BodyError,
+    },
+    /// What came back cannot be passed on without doubt about where it ends or what it means.
+    #[error("{address} gave an invalid answer: {reason}")]
+    Invalid {
+        /// The backend's host and port.
+        address: Arc<str>,
+        /// What is wrong with it.
+        reason: answer::Flaw,
+    },
+}
+
+impl SendError {
+    /// The status that tells the client, as Traefik chooses it. A client that went away gets `499`, which only the
+    /// access log sees; one that sent a malformed body is told so.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::ConnectTimeout { .. } | Self::AnswerTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::Connect { source, .. } if source.kind() == io::ErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            Self::Connect { .. } | Self::Broken { .. } | Self::Invalid { .. } => StatusCode::BAD_GATEWAY,
+            Self::RequestBody(error) => request_body_status(&**error),
+        }
+    }
+}
+
+fn request_body_status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
+    let kind = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    match kind {
+        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => StatusCode::BAD_REQUEST,
+        Some(io::ErrorKind::TimedOut) => StatusCode::REQUEST_TIMEOUT,
+        _ => StatusCode::from_u16(499).expect("499 is a status"),
+    }
+}
+
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+// === impl Client ===
+
+impl Client {
+    /// A client for the backend at `address`: a host or IP address (IPv6 in brackets), a colon and a port.
+    pub fn new(address: impl Into<Arc<str>>, transport: Transport) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let key = Key(NEXT.fetch_add(1, Ordering::Relaxed));
+        Self(Arc::new(Shared { key, address: address.into(), transport }))
+    }
+
+    /// The backend's host and port.
+    pub fn address(&self) -> &Arc<str> {
+        &self.0.address
+    }
+
+    /// Sends `request` and waits for the head of the answer; its body follows as it arrives.
+    ///
+    /// The target must be in origin form and `Host` be set. Framing is written here, from what the body is; the other
+    /// fields go out as they are.
+    ///
+    /// A kept connection may have been closed by the backend in the moment the request was sent. Then it is sent once
+    /// more, on a fresh connection, if none of it was written, or if it has no body and its method is safe (RFC 9110
+    /// §9.2.2; Go's transport does the same). Anything else is never sent twice.
+    pub async fn send(&self, mut request: Request<Body>) -> Result<Answer, SendError> {
+        frame(&mut request);
+        let asked = request.headers().get(header::UPGRADE).cloned();
+        let gate = Gate::before(&mut request, self.0.transport.continue_timeout);
+        let request = request.map(|body| Outgoing::new(body, gate.clone()));
+        let (response, connection, retries) = match self.0.transport.answer_timeout {
+            Duration::ZERO => self.exchange(request).await?,
+            timeout => tokio::time::timeout(timeout, self.exchange(request))
+                .await
+                .map_err(|_| SendError::AnswerTimeout { address: self.0.address.clone(), timeout })??,
+        };
+        answer::check(&response, asked.as_ref())
+            .map_err(|reason| SendError::Invalid { address: self.0.address.clone(), reason })?;
+        let lease = Lease { client: self.clone(), connection };
+        Ok(Answer { response: answer::receive(response, lease, gate), retries })
+    }
+
+    async fn exchange(&self, request: Request<Outgoing>) -> Result<(Received, Connection, u32), SendError> {
+        let Some(mut kept) = local::take(self.0.key) else {
+            return self.exchange_afresh(request, 0).await;
+        };
+        let copy = repeatable(&request).then(|| copy(&request));
+        match kept.try_send_request(request).await {
+            Ok(response) => Ok((response, kept, 0)),
+            Err(mut failure) => match failure.take_message().or(copy) {
+                Some(request) if !failure.error().is_parse() => self.exchange_afresh(request, 1).await,
+                _ => Err(self.failed(failure.into_error())),
+            },
+        }
+    }
+
+    async fn exchange_afresh(
+        &self,
+        request: Request<Outgoing>,
+        retries: u32,
+    ) -> Result<(Received, Connection, u32), SendError> {
+        let mut connection = self.connect().await?;
+        let response = connection.send_request(request).await.map_err(|error| self.failed(error))?;
+        Ok((response, connection, retries))
+    }
+
+    async fn connect(&self) -> Result<Connection, SendError> {
+        let address = &self.0.address;
+        let timeout = self.0.transport.dial_timeout;
+        let refused = |source| SendError::Connect { address: address.clone(), source };
+        let stream = tokio::time::timeout(timeout, TcpStream::connect(&**address))
+            .await
+            .map_err(|_| SendError::ConnectTimeout { address: address.clone(), timeout })?
+            .map_err(refused)?;
+        stream.set_nodelay(true).map_err(refused)?;
+        let (sender, connection) = http1::Builder::new()
+            .title_case_headers(true)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| self.failed(error))?;
+        local::on_dial();
+        // It ends when the sender is dropped, here or in the pool, and what is on its way has arrived or broken. What
+        // it has to say of a failure it says to the request.
+        tokio::spawn(async move { connection.with_upgrades().await });
+        Ok(sender)
+    }
+
+    fn failed(&self, error: hyper::Error) -> SendError {
+        let address = self.0.address.clone();
+        if error.is_parse() {
+            return SendError::Invalid { address, reason: answer::Flaw::Malformed(error.to_string()) };
+        }
+        // The engine reports an error of the request's body as its own, with ours as the cause.
+        let outgoing = causes(&error).find_map(|cause| cause.downcast_ref::<OutgoingError>());
+        let cause = outgoing.and_then(OutgoingError::take);
+        match cause {
+            Some(cause) => SendError::RequestBody(cause),
+            None => SendError::Broken { address, source: error.into() },
+        }
+    }
+}
+
+type Connection = http1::SendRequest<Outgoing>;
+type Received = Response<hyper::body::Incoming>;
+
+impl pool::Reusable for Connection {
+    fn is_ready(&self) -> bool {
+        http1::SendRequest::is_ready(self)
+    }
+}
+
+/// A connection whose answer is still arriving. Dropped, it is closed.
+struct Lease {
+    client: Client,
+    connection: Connection,
+}
+
+impl Lease {
+    /// The answer was read to its end: the connection is kept, unless one of the two sides said otherwise, or the
+    /// request is still being sent.
+    fn give_back(self) {
+        let Self { client, connection } = self;
+        if pool::Reusable::is_ready(&connection) {
+            let transport = &client.0.transport;
+            let bounds = Bounds {
+                per_backend: transport.idle_per_backend,
+                total: IDLE_PER_THREAD,
+                timeout: transport.idle_timeout,
+            };
+            local::put(client.0.key, connection, bounds);
+        }
+    }
+}
+
+/// Exactly one framing field goes out, and it says what the body is, whatever the request said.
+fn frame(request: &mut Request<Body>) {
+    let body = request.body();
+    let length = if body.is_empty() { Some(0) } else { http_body::Body::size_hint(body).exact() };
+    let wants_length = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
+    let headers = request.headers_mut();
+    headers.remove(header::TRANSFER_ENCODING);
+    match length {
+        Some(0) if !wants_length => {
+            headers.remove(header::CONTENT_LENGTH);
+        }
+        Some(length) => {
+            headers.insert(header::CONTENT_LENGTH, length.into());
+        }
+        None => {
+            headers.remove(header::CONTENT_LENGTH);
+            headers.insert(header::TRANSFER_ENCODING, http::HeaderValue::from_static("chunked"));
+        }
+    }
+    if length.is_some() {
+        headers.remove(header::TRAILER);
+    }
+}
+
+/// True if the request may be sent a second time when nobody knows whether it was received.
+fn repeatable(request: &Request<Outgoing>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
+        && request.body().is_empty()
+}
+
+fn copy(request: &Request<Outgoing>) -> Request<Outgoing> {
+    let mut copy = Request::new(Outgoing::new(Body::empty(), None));
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = Uri::clone(request.uri());
+    *copy.headers_mut() = HeaderMap::clone(request.headers());
+    copy
+}
+
+/// How many connections may wait on one thread, for all backends together.
+const IDLE_PER_THREAD: usize = 2048;

@@ -1,0 +1,153 @@
+//! Passing a request on to one backend.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
+use tollgate_pipeline::{Body, BoxFuture, Exchange, ForwardedFor, Handler, Protocol, Response, Upstream, respond};
+
+use crate::backend::Backend;
+use crate::client::{Answer, SendError};
+use crate::fields;
+
+/// Sends every request to one backend and passes on what it answers.
+///
+/// The message arrives as it was sent, but for what belongs to a single connection (RFC 9110 §7.6.1), and it arrives as
+/// HTTP/1.1. Bodies stream both ways. A `101` carries a [`crate::Upgrade`] that whoever owns the client's connection
+/// joins with it.
+pub struct Proxy {
+    backend: Arc<Backend>,
+    host: HostHeader,
+}
+
+/// Which `Host` the backend sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum HostHeader {
+    /// The one that the client asked for (`passHostHeader: true`).
+    #[default]
+    Pass,
+    /// The backend's own.
+    Backend,
+}
+
+impl Proxy {
+    /// A proxy to `backend`.
+    pub fn new(backend: Arc<Backend>, host: HostHeader) -> Self {
+        Self { backend, host }
+    }
+
+    async fn forward(&self, request: Request<Body>, exchange: &mut Exchange) -> Response {
+        let request = self.outgoing(request, exchange);
+        let started = Instant::now();
+        let answer = self.backend.client().send(request).await;
+        exchange.upstream = Some(Upstream {
+            url: Arc::clone(self.backend.url()),
+            address: Arc::clone(self.backend.client().address()),
+            status: answer.as_ref().ok().map(|answer| answer.response.status()),
+            duration: started.elapsed(),
+            retries: answer.as_ref().map_or(0, |answer| answer.retries),
+        });
+        match answer {
+            Ok(Answer { response, .. }) => incoming(response),
+            Err(error) => failed(&error),
+        }
+    }
+
+    /// The request as the backend is to see it.
+    fn outgoing(&self, request: Request<Body>, exchange: &Exchange) -> Request<Body> {
+        let (mut head, body) = request.into_parts();
+        let host = self.host_header(&head, exchange);
+        let headers = &mut head.headers;
+        let upgrade = fields::strip_request(headers);
+        fields::clean_announcement(headers);
+        if exchange.protocol == Protocol::Http2 {
+            fields::join_cookies(headers);
+        }
+        if exchange.forwarded_for == ForwardedFor::Append {
+            fields::append(headers, &X_FORWARDED_FOR, &exchange.peer_ip().to_string());
+        }
+        headers.insert(header::HOST, host);
+        // With a body it would have to be told apart from the new protocol's first bytes: the request is then an
+        // ordinary one, which the backend may refuse.
+        if let Some(protocol) = upgrade.filter(|_| body.is_empty() && exchange.protocol == Protocol::Http11) {
+            fields::set_upgrade(headers, protocol);
+        }
+        let mut request = Request::new(body);
+        *request.uri_mut() = self.target(&head.uri, &head.method);
+        *request.method_mut() = head.method;
+        *request.version_mut() = Version::HTTP_11;
+        *request.headers_mut() = head.headers;
+        request
+    }
+
+    fn host_header(&self, head: &http::request::Parts, exchange: &Exchange) -> HeaderValue {
+        let own = || self.backend.host().clone();
+        match self.host {
+            HostHeader::Backend => own(),
+            HostHeader::Pass => match head.headers.get(header::HOST) {
+                Some(host) => host.clone(),
+                None if exchange.authority.is_empty() => own(),
+                None => HeaderValue::from_str(&exchange.authority).unwrap_or_else(|_| own()),
+            },
+        }
+    }
+
+    /// The target in origin form. A `;` separates parameters for our rules, and must not be read otherwise behind us.
+    fn target(&self, uri: &Uri, method: &Method) -> Uri {
+        if *method == Method::OPTIONS && uri.path() == "*" {
+            return Uri::from_static("*");
+        }
+        let prefix = self.backend.path();
+        let plain =
+            prefix.is_empty() && uri.query().is_none_or(|query| memchr::memchr(b';', query.as_bytes()).is_none());
+        let target = match uri.path_and_query() {
+            None if plain => PathAndQuery::from_static("/"),
+            Some(target) if plain && target.as_str().starts_with('/') => target.clone(),
+            _ => join(prefix, uri.path(), uri.query()),
+        };
+        Uri::from(target)
+    }
+}
+
+impl Handler for Proxy {
+    fn handle<'a>(&'a self, request: Request<Body>, exchange: &'a mut Exchange) -> BoxFuture<'a, Response> {
+        Box::pin(self.forward(request, exchange))
+    }
+}
+
+/// `prefix` and `path` with one slash between them, and the query.
+fn join(prefix: &str, path: &str, query: Option<&str>) -> PathAndQuery {
+    let mut target = format!("{}/{}", prefix.trim_end_matches('/'), path.strip_prefix('/').unwrap_or(path));
+    if let Some(query) = query {
+        target.push('?');
+        target.push_str(&query.replace(';', "&"));
+    }
+    // Both parts were parsed before, and what stands between them is a slash.
+    PathAndQuery::try_from(target).unwrap_or_else(|_| PathAndQuery::from_static("/"))
+}
+
+/// The answer as the client is to see it.
+fn incoming(mut response: Response) -> Response {
+    let status = response.status();
+    let headers = response.headers_mut();
+    let upgrade = (status == StatusCode::SWITCHING_PROTOCOLS).then(|| headers.get(header::UPGRADE).cloned()).flatten();
+    fields::strip_response(headers);
+    fields::clean_announcement(headers);
+    if let Some(protocol) = upgrade {
+        fields::set_upgrade(headers, protocol);
+    }
+    // Neither has a body, and neither may state a length (RFC 9110 §8.6).
+    if status == StatusCode::NO_CONTENT || status.is_informational() {
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    response
+}
+
+fn failed(error: &SendError) -> Response {
+    let status = error.status();
+    tracing::debug!(status = status.as_u16(), error = error as &dyn std::error::Error, "the backend did not answer");
+    respond::bare(status)
+}
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
