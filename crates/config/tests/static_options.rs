@@ -1,6 +1,9 @@
 //! What the options mean: defaults, problems, and what Traefik has that is not yet here.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use tollgate_config::load::Format;
+use tollgate_config::static_config::Log;
 use tollgate_config::{Diagnostic, Severity, StaticConfig};
 
 type Outcome = Result<(StaticConfig, Vec<Diagnostic>), Vec<Diagnostic>>;
@@ -188,6 +191,12 @@ fn contradictions_are_found_once_everything_reads() {
         assert_eq!((found.severity, found.code, found.path.as_str()), (severity, code, path), "{text}");
         assert!(found.place.is_some());
     }
+}
+
+#[test]
+fn an_empty_word_is_the_default() {
+    let (config, _) = yaml("log: {level: '', format: ''}").unwrap();
+    assert_eq!(config.log, Some(Log::default()));
 }
 
 #[test]

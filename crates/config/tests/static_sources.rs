@@ -1,5 +1,7 @@
 //! Which source counts, and how each is spelled.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -77,6 +79,7 @@ fn a_file_can_be_named_in_every_spelling() {
 
 #[test]
 fn a_file_that_was_named_must_be_there() {
+    assert_eq!(codes(&flags(&["--configFile"]).unwrap_err()), ["flag-without-value"]);
     let problems = flags(&["--configFile=/x/none.yml"]).unwrap_err();
     assert_eq!(codes(&problems), ["unreadable"]);
     assert_eq!(problems[0].place.as_ref().unwrap().to_string(), "/x/none.yml");
@@ -157,7 +160,7 @@ fn flags_are_spelled_as_for_traefik() {
     assert!(!web.forwarded_headers.trusted_ips.contains([192, 168, 1, 2].into()));
     let timeouts = &web.transport.responding_timeouts;
     assert_eq!(timeouts.read_timeout.get(), Duration::from_secs(5));
-    assert_eq!(timeouts.idle_timeout.get(), Duration::from_secs(180));
+    assert_eq!(timeouts.idle_timeout.get(), Duration::from_mins(3));
     assert_eq!(timeouts.write_timeout.limit(), None);
     assert_eq!(web.transport.life_cycle.grace_time_out.get(), Duration::from_secs(90));
     let file = config.providers.file.unwrap();
@@ -211,7 +214,8 @@ fn bad_flags_are_all_reported_at_once() {
     let expected = [
         ("unexpected-argument", "stray"),
         ("bad-flag", "---log.level=info"),
-        ("flag-without-value", "entryPoints.web.address"),
+        ("flag-without-value", "--entryPoints.web.address"),
+        ("bad-flag", "--entryPoints.web.http.middlewares[99999999999]"),
         ("unknown-option", "--log.levle"),
         ("not-a-bool", "--api.insecure"),
     ];
@@ -220,6 +224,48 @@ fn bad_flags_are_all_reported_at_once() {
     }
     let slip = problems.iter().find(|problem| problem.path == "log.levle").unwrap();
     assert_eq!(slip.hint.as_deref(), Some("did you mean \"level\"?"));
+}
+
+#[test]
+fn no_flag_makes_it_panic() {
+    for name in [
+        "-",
+        "--",
+        "--=",
+        "--[",
+        "--]",
+        "--[]",
+        "--[0]=a",
+        "--a[",
+        "--a[0",
+        "--a..b=1",
+        "--a.=1",
+        "--.a=1",
+        "---",
+        "--é[é].é=é",
+        "--entryPoints",
+        "--entryPoints=",
+        "--entryPoints.=1",
+        "--entryPoints..address=1",
+        "--entryPoints[0]=1",
+        "--entryPoints.web",
+        "--entryPoints.web=x",
+        "--entryPoints.web.http.middlewares[x]=1",
+        "--log.level.x=1",
+        "--accessLog.filters.statusCodes[1000]=200",
+        "--accessLog.filters.statusCodes[1001]=200",
+        "--hub.a[0].b=1",
+        "--entryPoints.web.http.tls.domains[0].main=x",
+        "--entryPoints.web.http.tls.domains=x",
+    ] {
+        // A setting before and after, so that trees of every shape meet.
+        for args in [&[name] as &[&str], &["--entryPoints.web.address=:1", name, "--entryPoints.web.address=:2"]] {
+            match flags(args) {
+                Ok((config, _)) => assert!(!config.entry_points.is_empty(), "{name}"),
+                Err(problems) => assert!(problems.iter().any(Diagnostic::is_error), "{name}"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -53,18 +53,15 @@ impl Aggregator {
     pub async fn run(mut self, mut messages: mpsc::Receiver<ConfigMessage>, aggregates: watch::Sender<Arc<Aggregate>>) {
         let mut open = true;
         while open || self.next_opening().is_some() {
-            let accepted = tokio::select! {
+            let news = tokio::select! {
                 () = aggregates.closed() => return,
-                message = messages.recv(), if open => match message {
-                    Some(message) => self.receive(message, Instant::now()),
-                    None => {
-                        open = false;
-                        false
-                    }
-                },
+                message = messages.recv(), if open => {
+                    open = message.is_some();
+                    message.is_some_and(|message| self.receive(message, Instant::now()))
+                }
                 () = until(self.next_opening()) => self.release(Instant::now()),
             };
-            if accepted {
+            if news {
                 aggregates.send_replace(Arc::new(self.published.clone()));
             }
         }
@@ -86,7 +83,11 @@ impl Aggregator {
     fn release(&mut self, now: Instant) -> bool {
         let due = self.lanes.values_mut().filter(|lane| lane.open_at <= now);
         let messages: Vec<_> = due.filter_map(|lane| lane.waiting.take()).collect();
-        messages.into_iter().fold(false, |news, message| self.accept(message, now) || news)
+        let mut news = false;
+        for message in messages {
+            news |= self.accept(message, now);
+        }
+        news
     }
 
     fn accept(&mut self, message: ConfigMessage, now: Instant) -> bool {

@@ -1,5 +1,7 @@
 //! The file provider on a real file system.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "file/blank.rs"]
 mod blank;
 #[path = "file/directory.rs"]

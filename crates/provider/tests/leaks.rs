@@ -2,12 +2,13 @@
 //! process holds.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::time::Duration;
 
 #[path = "file/harness.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod harness;
 
 use harness::{Watched, events_only, routers};

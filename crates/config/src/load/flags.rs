@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::node::Node;
 use crate::place::Place;
 use crate::static_config::draft::{Draft, Placed, Step};
-use crate::static_config::options::{self, Kind, OptionTree};
+use crate::static_config::options::{self, OptionTree};
 use crate::static_config::values::parse_switch;
 
 /// What the flags say.
@@ -59,14 +59,14 @@ impl<'a> Reader<'a> {
             None => (flag, None),
         };
         if CONFIG_FILE.iter().any(|spelling| spelling.eq_ignore_ascii_case(name)) {
-            if let Some(file) = value.or_else(|| self.value_of(name, None)) {
+            if let Some(file) = value.or_else(|| self.value_of(name, Wants::Value)) {
                 self.config_file = Some(file.to_owned());
             }
             return;
         }
         let path = steps(name);
-        let option = find(&path);
-        if let Some(value) = value.or_else(|| self.value_of(name, option)) {
+        let wants = Wants::of(find(&path));
+        if let Some(value) = value.or_else(|| self.value_of(name, wants)) {
             self.put(name, &path, value);
         }
     }
@@ -79,29 +79,26 @@ impl<'a> Reader<'a> {
             Placed::Joined => {
                 ("repeated-option", "given more than once: the lists are joined, where Traefik may keep the last only")
             }
-            Placed::TooFar => return self.refuse("bad-flag", name, "no list is so long".to_owned()),
+            Placed::TooFar => return self.refuse("bad-flag", &format!("--{name}"), "no list is so long".to_owned()),
         };
         self.diagnostics.push(Diagnostic::warning(code, name, Some(place), message));
     }
 
-    /// The value of a flag without `=`: implied for a switch, else the next argument.
-    fn value_of(&mut self, name: &str, option: Option<&OptionTree>) -> Option<&'a str> {
+    /// The value of a flag without `=`: the next argument, or implied.
+    fn value_of(&mut self, name: &str, wants: Wants) -> Option<&'a str> {
         let next = self.args.first().map(String::as_str);
-        let takes_next = match option.map(OptionTree::kind) {
-            Some(Some(Kind::Switch | Kind::Block) | None) => next.is_some_and(|text| parse_switch(text).is_some()),
-            _ => next.is_some_and(|text| !is_flag(text)),
-        };
+        let takes_next = next.is_some_and(|text| match wants {
+            Wants::Nothing => parse_switch(text).is_some(),
+            Wants::Value | Wants::Perhaps => !is_flag(text),
+        });
         if takes_next {
             return self.next();
         }
-        match option {
-            Some(option) if option.is_switch() || option.kind().is_none() => Some("true"),
-            _ => {
-                let message = format!("flag needs an argument: --{name}");
-                self.refuse("flag-without-value", name, message);
-                None
-            }
+        if wants == Wants::Value {
+            self.refuse("flag-without-value", &format!("--{name}"), "flag needs an argument".to_owned());
+            return None;
         }
+        Some("true")
     }
 
     fn next(&mut self) -> Option<&'a str> {
@@ -113,6 +110,28 @@ impl<'a> Reader<'a> {
     fn refuse(&mut self, code: &'static str, given: &str, message: String) {
         let place = Some(Place::label(given));
         self.diagnostics.push(Diagnostic::error(code, "", place, message));
+    }
+}
+
+/// Whether a flag has a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wants {
+    /// Without one it means `true`.
+    Nothing,
+    /// It means nothing without one.
+    Value,
+    /// No option has this name, which is told when all of them are looked at.
+    Perhaps,
+}
+
+impl Wants {
+    fn of(option: Option<&OptionTree>) -> Self {
+        match option {
+            None => Self::Perhaps,
+            // A step that only leads to options has no value either.
+            Some(option) if option.is_switch() || option.kind().is_none() => Self::Nothing,
+            Some(_) => Self::Value,
+        }
     }
 }
 

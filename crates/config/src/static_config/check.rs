@@ -102,7 +102,7 @@ impl Checker<'_> {
         };
         match (file.filename.is_empty(), file.directory.is_empty()) {
             (true, true) => {
-                self.error("no-file", "providers.file", "neither filename nor directory is defined", "add one of them")
+                self.error("no-file", "providers.file", "neither filename nor directory is defined", "add one of them");
             }
             (false, false) => self.warning(
                 "two-sources",
@@ -163,22 +163,22 @@ impl Checker<'_> {
         self.warning_with_hint("no-entry-point", path, &message, &hint);
     }
 
-    fn place(&self, path: &str) -> Option<Place> {
-        Some(self.written.place_of(path).clone())
+    fn place(&self, path: &str) -> Place {
+        self.written.place_of(path).clone()
     }
 
     fn error(&mut self, code: &'static str, path: &str, message: &str, hint: &str) {
-        let error = Diagnostic::error(code, path, self.place(path), message);
+        let error = Diagnostic::error(code, path, Some(self.place(path)), message);
         self.diagnostics.push(error.hint(hint));
     }
 
     fn warning(&mut self, code: &'static str, path: &str, message: &str) {
-        let warning = Diagnostic::warning(code, path, self.place(path), message);
+        let warning = Diagnostic::warning(code, path, Some(self.place(path)), message);
         self.diagnostics.push(warning);
     }
 
     fn warning_with_hint(&mut self, code: &'static str, path: &str, message: &str, hint: &str) {
-        let warning = Diagnostic::warning(code, path, self.place(path), message);
+        let warning = Diagnostic::warning(code, path, Some(self.place(path)), message);
         self.diagnostics.push(warning.hint(hint));
     }
 }

@@ -116,18 +116,12 @@ fn entry<'a>(node: &'a mut Node, name: &str, chosen: bool, place: &Place) -> &'a
     let Value::Map(entries) = &mut node.value else {
         unreachable!("made a map above");
     };
-    let same = |key: &Key| match chosen {
-        true => key.name == name,
-        false => key.name.eq_ignore_ascii_case(name),
-    };
-    let index = match entries.iter().position(|(key, _)| same(key)) {
-        Some(index) => index,
-        None => {
-            let key = Key { name: name.to_owned(), place: place.clone() };
-            entries.push((key, Node::new(Value::Null, place.clone())));
-            entries.len() - 1
-        }
-    };
+    let same = |key: &Key| if chosen { key.name == name } else { key.name.eq_ignore_ascii_case(name) };
+    let index = entries.iter().position(|(key, _)| same(key)).unwrap_or_else(|| {
+        let key = Key { name: name.to_owned(), place: place.clone() };
+        entries.push((key, Node::new(Value::Null, place.clone())));
+        entries.len() - 1
+    });
     &mut entries[index].1
 }
 

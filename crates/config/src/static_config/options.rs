@@ -65,13 +65,10 @@ impl OptionTree {
         let mut at = self;
         for step in path.split('.') {
             let name = step.trim_end_matches("[n]");
-            let index = match at.children.iter().position(|child| child.name == name) {
-                Some(index) => index,
-                None => {
-                    at.children.push(Self::new(name));
-                    at.children.len() - 1
-                }
-            };
+            let index = at.children.iter().position(|child| child.name == name).unwrap_or_else(|| {
+                at.children.push(Self::new(name));
+                at.children.len() - 1
+            });
             at = &mut at.children[index];
             at.here |= here;
             at.listed |= name.len() < step.len();

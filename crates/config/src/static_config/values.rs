@@ -198,6 +198,10 @@ macro_rules! choice {
             ) -> Option<Self> {
                 const WORDS: &[&str] = &[$($text),*];
                 let text = decoder.text(node)?;
+                // As in Traefik, and as in a variable that was passed on without a value.
+                if text.is_empty() {
+                    return None;
+                }
                 $(if text.eq_ignore_ascii_case($text) {
                     return Some(Self::$variant);
                 })*

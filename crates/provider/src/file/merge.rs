@@ -56,7 +56,7 @@ fn load_file(path: &Path, text: &Text) -> Result<(Node, Vec<Diagnostic>), Vec<Di
 }
 
 fn readable<'a>(path: &Path, text: &'a Text) -> Result<(&'a str, Format), Vec<Diagnostic>> {
-    let text = text.text(path).map_err(|error| vec![error])?;
+    let text = text.text(path)?;
     let format = Format::of(path).ok_or_else(|| {
         let place = Some(Place::label(path.display().to_string()));
         let message = "unsupported file extension";

@@ -54,7 +54,7 @@ impl Snapshot {
 
     /// Reads the files below a directory whose names end as configuration does. Links to
     /// directories are not followed, as in Traefik. Names that begin with `..` are not looked at:
-    /// behind them Kubernetes keeps the versions of a ConfigMap, to which the visible names are
+    /// behind them Kubernetes keeps the versions of a `ConfigMap`, to which the visible names are
     /// links. Nor are Emacs' locks, `.#name`, which are links to nowhere.
     fn walk(&mut self, folder: &Path, depth: usize) {
         let entries = match fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
@@ -104,14 +104,14 @@ impl Text {
     }
 
     /// The text, or why there is none.
-    pub(super) fn text(&self, path: &Path) -> Result<&str, Diagnostic> {
+    pub(super) fn text(&self, path: &Path) -> Result<&str, Vec<Diagnostic>> {
         let reason = match self {
             Self::Is(text) => return Ok(text),
             Self::Missing => "no such file or directory",
             Self::Unreadable(reason) => reason,
         };
         let place = Some(Place::label(path.display().to_string()));
-        Err(Diagnostic::error("unreadable", "", place, format!("cannot be read: {reason}")))
+        Err(vec![Diagnostic::error("unreadable", "", place, format!("cannot be read: {reason}"))])
     }
 }
 

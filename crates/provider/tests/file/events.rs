@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
+use std::time::Duration;
 
-use crate::harness::{Watched, events_only, folder, path_text, routers};
+use crate::harness::{Watched, events_only, folder, path_text, patient, routers};
 use tollgate_config::static_config::File;
 
 #[tokio::test]
@@ -96,13 +97,13 @@ async fn a_link_is_turned_to_another_file() {
 async fn half_a_file_is_not_applied_while_its_writer_has_not_closed_it() {
     let text = routers(&["a", "b", "c"]);
     let (half, rest) = text.split_at(routers(&["a"]).len());
-    let mut watched = Watched::file(events_only, "d.yml", &[("d.yml", &routers(&["a", "b"]))]);
+    let mut watched = Watched::file(patient, "d.yml", &[("d.yml", &routers(&["a", "b"]))]);
     let mut file = fs::File::create(watched.path("d.yml")).unwrap();
     file.write_all(half.as_bytes()).unwrap();
     file.sync_all().unwrap();
-    // Longer than quiet takes, shorter than a writer is waited for: half a file is good YAML, and
-    // would be applied now if it were taken for the whole.
-    assert!(watched.is_silent_for(std::time::Duration::from_millis(500)).await, "{:?}", watched.routers);
+    // Much longer than quiet takes. Half a file is good YAML, and would be applied if it were taken
+    // for the whole.
+    assert!(watched.is_silent_for(Duration::from_millis(500)).await, "{:?}", watched.routers);
     file.write_all(rest.as_bytes()).unwrap();
     drop(file);
     watched.until_routers(&["a", "b", "c"]).await;

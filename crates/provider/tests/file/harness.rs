@@ -1,5 +1,6 @@
 //! A provider that runs, and what it has said.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) fn routers(names: &[&str]) -> String {
     let mut text = "http:\n  routers:\n".to_owned();
     for name in names {
-        text += &format!("    {name}:\n      rule: Path(`/{name}`)\n      service: s\n");
+        writeln!(text, "    {name}:\n      rule: Path(`/{name}`)\n      service: s").unwrap();
     }
     text
 }
@@ -35,8 +36,14 @@ pub(crate) struct Watched {
 
 /// Everything that can be told from events alone: the poll never comes.
 pub(crate) fn events_only(options: &File) -> FileProvider {
-    let timing = Timing { poll: Duration::from_secs(3_600), ..Timing::default() };
+    let timing = Timing { poll: Duration::from_hours(1), ..Timing::default() };
     FileProvider::new(options).timing(timing)
+}
+
+/// The same, where a writer that has not closed its file is waited for as long as it takes.
+pub(crate) fn patient(options: &File) -> FileProvider {
+    let hour = Duration::from_hours(1);
+    FileProvider::new(options).timing(Timing { poll: hour, settle_max: hour, ..Timing::default() })
 }
 
 /// Everything that can be told without events. With paused time nothing depends on the speed of

@@ -94,11 +94,12 @@ impl Shared {
             return;
         };
         match event.kind {
-            EventKind::Access(AccessKind::Close(AccessMode::Write)) => self.closed(&event.paths),
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Modify(ModifyKind::Name(_))
+            | EventKind::Remove(_) => self.closed(&event.paths),
             // Our own reading, for one.
             EventKind::Access(_) => return,
             EventKind::Modify(ModifyKind::Data(_)) => self.written(event.paths),
-            EventKind::Modify(ModifyKind::Name(_)) | EventKind::Remove(_) => self.closed(&event.paths),
             _ => {}
         }
         self.happened.notify_one();
