@@ -1,1 +1,27 @@
-//! Looking inside: the API and ping.
+//! Looking inside: the API, the dashboard, ping and the metrics.
+//!
+//! Each is a [`Handler`](tollgate_pipeline::Handler), to be put behind a router like any service: [`Api`],
+//! [`Dashboard`], [`Ping`], [`MetricsPage`]. The API shows the [`State`] that each reload publishes through a
+//! [`StateHandle`], and [`Facts`] that do not change; it reads and never changes anything.
+//!
+//! Nothing here shows a secret: what is shown was serialised by the types of the configuration, which mask them.
+//! What listens on the loopback address only stands behind a [`LoopbackOnly`], so that no web page reaches it through
+//! a browser by a name of its own (DNS rebinding).
+
+mod answer;
+pub mod api;
+mod dashboard;
+mod loopback;
+mod metrics;
+mod ping;
+pub mod state;
+
+pub use api::Api;
+pub use dashboard::Dashboard;
+pub use loopback::LoopbackOnly;
+pub use metrics::MetricsPage;
+pub use ping::{Ping, Terminating};
+pub use state::{Facts, State, StateHandle};
+
+#[cfg(test)]
+mod testing;
