@@ -213,7 +213,7 @@ fn bad_flags_are_all_reported_at_once() {
         problems.iter().map(|problem| (problem.code, problem.place.as_ref().unwrap().to_string())).collect();
     let expected = [
         ("unexpected-argument", "stray"),
-        ("bad-flag", "---log.level=info"),
+        ("bad-flag", "---log.level"),
         ("flag-without-value", "--entryPoints.web.address"),
         ("bad-flag", "--entryPoints.web.http.middlewares[99999999999]"),
         ("unknown-option", "--log.levle"),
@@ -224,6 +224,22 @@ fn bad_flags_are_all_reported_at_once() {
     }
     let slip = problems.iter().find(|problem| problem.path == "log.levle").unwrap();
     assert_eq!(slip.hint.as_deref(), Some("did you mean \"level\"?"));
+}
+
+#[test]
+fn values_that_may_be_secret_are_not_repeated() {
+    let problems = flags(&[
+        "---providers.redis.password=SECRET",
+        "--providers.redis.password=SECRET",
+        "--providers.etcd=redis://u:SECRET@h",
+        "--providers.redis.pasword=SECRET",
+        "--hub.token=SECRET",
+    ])
+    .unwrap_err();
+    let expected = ["bad-flag", "not-yet-here", "unknown-option", "not-yet-here", "wrong-type", "not-yet-here"];
+    assert_eq!(codes(&problems), expected);
+    let said: String = problems.iter().map(ToString::to_string).collect();
+    assert!(!said.contains("SECRET"), "{said}");
 }
 
 #[test]

@@ -47,7 +47,11 @@ impl<'a> Reader<'a> {
         let name = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-'));
         match name {
             Some(name) if name.starts_with(|c: char| c.is_alphanumeric()) => self.flag(name),
-            Some(_) => self.refuse("bad-flag", arg, format!("bad flag syntax: {arg}")),
+            // The value stays out of the message: it may be a secret.
+            Some(_) => {
+                let name = arg.split('=').next().unwrap_or_default();
+                self.refuse("bad-flag", name, "bad flag syntax".to_owned());
+            }
             None => self.refuse("unexpected-argument", arg, "unexpected argument: options start with --".to_owned()),
         }
         true
