@@ -1,6 +1,7 @@
 //! The middlewares, one file each, named as Traefik names them.
 
 mod add_prefix;
+mod build;
 pub mod headers;
 mod ip_allow_list;
 mod path;
@@ -10,6 +11,7 @@ mod strip_prefix;
 mod testing;
 
 pub use add_prefix::AddPrefix;
+pub use build::{BuildError, build};
 pub use headers::Headers;
 pub use ip_allow_list::IpAllowList;
 pub use rate_limit::{RateLimit, Unlimited};

@@ -1,5 +1,7 @@
 //! `rateLimit` and `distributedRateLimit`: asks the store, waits or refuses, tells the client.
 
+mod build;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use tollgate_pipeline::{
     BoxFuture, Exchange, LimitRecord, Middleware, Next, Request, RequestView, Response, VerdictSource, respond,
 };
 use tollgate_store::{BoundLimit, Reply, Store};
+
+pub(crate) use build::build;
 
 /// A limit in a chain.
 ///

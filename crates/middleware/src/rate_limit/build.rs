@@ -1,0 +1,105 @@
+//! From a checked limit to one in force.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_config::checked::{self, Topology};
+use tollgate_limiter::Limit;
+use tollgate_pipeline::Middleware;
+use tollgate_store::{RedisOptions, RedisTls, Store, Stores};
+
+use super::{RateLimit, Unlimited};
+
+/// The middleware for the limit `name`, its buckets where the configuration says, found again in `stores` if they
+/// are there already.
+pub(crate) fn build(name: &str, checked: &checked::RateLimit, stores: &Stores) -> Arc<dyn Middleware> {
+    let id: Arc<str> = name.into();
+    let Some(quota) = checked.quota else {
+        return Arc::new(Unlimited::new(id));
+    };
+    let limit = stores.bind(Limit {
+        id,
+        quota,
+        criterion: checked.criterion.clone(),
+        max_delay: checked.max_delay,
+        failure_policy: checked.failure_policy,
+    });
+    Arc::new(RateLimit::new(limit, store(&checked.store, stores), checked.response_headers))
+}
+
+fn store(checked: &checked::Store, stores: &Stores) -> Store {
+    match checked {
+        checked::Store::Memory => stores.memory(),
+        checked::Store::Redis(redis) => stores.redis(options(redis)),
+    }
+}
+
+/// How long a request waits for the store unless the configuration says otherwise: what Traefik Hub's example says.
+const DEADLINE: Duration = Duration::from_millis(500);
+/// Traefik's default for `readTimeout` and `writeTimeout`. Three seconds of waiting are what this gateway is there
+/// to prevent, and nobody who leaves the option alone has asked for them: read as "not set".
+const TRAEFIK_TIMEOUT: Duration = Duration::from_secs(3);
+/// Traefik's default for `dialTimeout`. No request waits for a connection, so that it may stay.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+fn options(redis: &checked::RedisStore) -> RedisOptions {
+    debug_assert!(redis.topology == Topology::Standalone, "the compiler lets no other pass");
+    let timeouts = [redis.read_timeout, redis.write_timeout];
+    let set = timeouts.into_iter().flatten().filter(|timeout| *timeout != TRAEFIK_TIMEOUT);
+    RedisOptions {
+        endpoint: redis.endpoints.first().cloned().unwrap_or_default(),
+        username: redis.username.expose().clone(),
+        password: redis.password.expose().clone(),
+        database: i64::from(redis.database),
+        connect_timeout: redis.dial_timeout.unwrap_or(CONNECT_TIMEOUT),
+        deadline: set.min().unwrap_or(DEADLINE),
+        tls: redis.tls.as_ref().map(|tls| RedisTls {
+            ca: tls.ca.clone(),
+            identity: tls.identity.as_ref().map(|(certificate, key)| (certificate.clone(), key.expose().clone())),
+            insecure_skip_verify: tls.insecure_skip_verify,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_config::Redacted;
+
+    use super::*;
+
+    fn redis(read_timeout: Option<Duration>, write_timeout: Option<Duration>) -> checked::RedisStore {
+        checked::RedisStore {
+            endpoints: vec!["redis:6379".into()],
+            username: Redacted::new(String::new()),
+            password: Redacted::new("secret".into()),
+            database: 2,
+            dial_timeout: None,
+            read_timeout,
+            write_timeout,
+            tls: None,
+            topology: Topology::Standalone,
+        }
+    }
+
+    #[test]
+    fn every_wait_has_a_deadline() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        for (read, write, deadline) in [
+            (None, None, DEADLINE),
+            (seconds(3), seconds(3), DEADLINE),
+            (seconds(1), seconds(3), Duration::from_secs(1)),
+            (seconds(10), seconds(2), Duration::from_secs(2)),
+        ] {
+            assert_eq!(options(&redis(read, write)).deadline, deadline, "{read:?} {write:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_configured_reaches_the_store() {
+        let options = options(&redis(None, None));
+        assert_eq!(
+            (options.endpoint.as_str(), options.password.as_str(), options.database),
+            ("redis:6379", "secret", 2)
+        );
+    }
+}
