@@ -24,7 +24,7 @@ use crate::checked::{CheckedConfig, InternalService};
 use crate::diagnostic::{Diagnostic, Severity, Subject};
 use crate::dynamic::MergedConfig;
 use crate::name::QualifiedName;
-use crate::status::{Status, Statuses};
+use crate::status::{ObjectStatus, Status, Statuses};
 use chain::Chains;
 use notes::Notes;
 
@@ -102,7 +102,8 @@ fn services(merged: &MergedConfig, context: &Context, compiled: &mut Compiled) {
 }
 
 fn routers<'a>(merged: &'a MergedConfig, context: &'a Context, chains: &mut Chains<'a>, compiled: &mut Compiled) {
-    let mut builder = router::Builder::new(merged, context, chains, &compiled.config.services);
+    let disabled = reasons(&compiled.diagnostics, |subject| matches!(subject, Subject::Service(_)));
+    let mut builder = router::Builder::new(merged, context, chains, &compiled.config.services, disabled);
     let mut diagnostics = Vec::new();
     for (name, written) in &merged.routers {
         let mut notes = Notes::new(Subject::Router(name.clone()), written, &mut diagnostics);
@@ -114,12 +115,23 @@ fn routers<'a>(merged: &'a MergedConfig, context: &'a Context, chains: &mut Chai
     compiled.diagnostics.append(&mut diagnostics);
 }
 
+/// The first error of every object of a kind.
+fn reasons(diagnostics: &[Diagnostic], kind: impl Fn(&Subject) -> bool) -> BTreeMap<QualifiedName, String> {
+    let mut reasons = BTreeMap::new();
+    for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
+        if let Some(subject) = diagnostic.subject.as_ref().filter(|subject| kind(subject)) {
+            reasons.entry(subject.name().clone()).or_insert_with(|| diagnostic.message.clone());
+        }
+    }
+    reasons
+}
+
 /// Every object has a status; what the diagnostics say about an object is its error text.
 fn statuses(merged: &MergedConfig, compiled: &mut Compiled) {
     let status = &mut compiled.status;
-    status.routers = merged.routers.keys().map(|name| (name.clone(), Default::default())).collect();
-    status.middlewares = merged.middlewares.keys().map(|name| (name.clone(), Default::default())).collect();
-    status.services = merged.services.keys().map(|name| (name.clone(), Default::default())).collect();
+    status.routers = merged.routers.keys().map(|name| (name.clone(), ObjectStatus::default())).collect();
+    status.middlewares = merged.middlewares.keys().map(|name| (name.clone(), ObjectStatus::default())).collect();
+    status.services = merged.services.keys().map(|name| (name.clone(), ObjectStatus::default())).collect();
     for diagnostic in &compiled.diagnostics {
         let Some(subject) = &diagnostic.subject else { continue };
         let objects = match subject {

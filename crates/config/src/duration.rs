@@ -35,12 +35,12 @@ pub enum DurationError {
 impl SignedDuration {
     /// Whole seconds.
     pub const fn from_secs(seconds: i64) -> Self {
-        Self(seconds.saturating_mul(SECOND as i64))
+        Self(seconds.saturating_mul(SECOND.cast_signed()))
     }
 
     /// Milliseconds.
     pub const fn from_millis(milliseconds: i64) -> Self {
-        Self(milliseconds.saturating_mul(MILLISECOND as i64))
+        Self(milliseconds.saturating_mul(MILLISECOND.cast_signed()))
     }
 
     /// Nanoseconds.
@@ -71,9 +71,10 @@ impl SignedDuration {
     /// Parses a setting: whole numbers are seconds, the rest is Go's syntax.
     pub fn parse(text: &str) -> Result<Self, DurationError> {
         match text.parse::<i64>() {
-            Ok(seconds) => {
-                seconds.checked_mul(SECOND as i64).map(Self).ok_or_else(|| DurationError::Invalid(text.to_owned()))
-            }
+            Ok(seconds) => seconds
+                .checked_mul(SECOND.cast_signed())
+                .map(Self)
+                .ok_or_else(|| DurationError::Invalid(text.to_owned())),
             Err(_) => Self::parse_go(text),
         }
     }

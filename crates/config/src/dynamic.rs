@@ -94,6 +94,8 @@ impl DynamicConfig {
             Ok(1) => config.tcp = Shaped::decode(&shapes::TCP, child, decoder),
             Ok(2) => config.udp = Shaped::decode(&shapes::UDP, child, decoder),
             Ok(_) => config.tls = Shaped::decode(&shapes::TLS, child, decoder),
+            // The usual place for anchors.
+            Err(key) if key.name.starts_with("x-") => {}
             Err(key) => decoder.within(key.name.as_str(), |decoder| {
                 let message = format!("unknown top-level key {:?} is ignored", key.name);
                 decoder.warning("unknown-top-level-key", &key.place, message);

@@ -51,13 +51,23 @@ impl<T> Serialize for Redacted<T> {
 ///
 /// Works on anything that looks like `scheme://authority…`; other text is returned as it is.
 pub fn without_user_info(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
+    match url.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", masked_authority(rest)),
+        None => url.to_owned(),
+    }
+}
+
+/// The same for text that is known to be an address, where the scheme may be missing:
+/// `user:pw@host:6379` prints `xxxx@host:6379`.
+pub fn address_without_user_info(address: &str) -> String {
+    if address.contains("://") { without_user_info(address) } else { masked_authority(address) }
+}
+
+fn masked_authority(rest: &str) -> String {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://{MASK}{}", &rest[at..]),
-        None => url.to_owned(),
+        Some(at) => format!("{MASK}{}", &rest[at..]),
+        None => rest.to_owned(),
     }
 }
 
@@ -101,9 +111,12 @@ mod tests {
             ("http://a:p@ss@host", "http://xxxx@host"),
             ("http://host/@me", "http://host/@me"),
             ("host:1", "host:1"),
+            ("me@host", "me@host"),
         ] {
             assert_eq!(without_user_info(url), shown);
         }
+        assert_eq!(address_without_user_info("u:p@host:1"), "xxxx@host:1");
+        assert_eq!(address_without_user_info("redis://:p@host:1/0"), "redis://xxxx@host:1/0");
     }
 
     #[test]

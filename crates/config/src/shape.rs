@@ -233,11 +233,21 @@ fn show_free<S: Serializer>(node: &Node, serializer: S) -> Result<S::Ok, S::Erro
             Ok(number) => serializer.serialize_i64(number),
             Err(_) => serializer.serialize_str(text),
         },
-        Value::Scalar(text, _) => serializer.serialize_str(&redacted::without_user_info(text)),
+        Value::Scalar(text, _) => serializer.serialize_str(&without_credentials(text)),
         Value::List(items) => serializer.collect_seq(items.iter().map(Shown::Free)),
         Value::Map(_) => {
             serializer.collect_map(node.entries().map(|(key, child)| (&key.name, named(&key.name, child))))
         }
+    }
+}
+
+/// Text that may be a URL or an address with credentials.
+fn without_credentials(text: &str) -> String {
+    let user_info = text.split_once('@').map_or("", |(before, _)| before);
+    if user_info.contains(':') && !user_info.contains([' ', '/']) {
+        redacted::address_without_user_info(text)
+    } else {
+        redacted::without_user_info(text)
     }
 }
 

@@ -24,7 +24,7 @@ fn facts() -> Vec<Fact> {
                 Some(("> ", outcome)) => outcome.clone_into(&mut fact.outcome),
                 Some(("~ ", warning)) => fact.warnings.push(warning.to_owned()),
                 Some(("# ", _)) | None => {}
-                Some(_) => fact.middleware.push_str(&format!("      {line}\n")),
+                Some(_) => fact.middleware.extend(["      ", line, "\n"]),
             }
         }
     }
@@ -35,11 +35,14 @@ fn facts() -> Vec<Fact> {
 fn every_fact_holds() {
     let facts = facts();
     assert!(facts.len() > 100, "only {} facts were read", facts.len());
-    let wrong: Vec<_> = facts.iter().filter_map(|fact| check(fact).err().map(|why| (fact, why))).collect();
-    for (fact, why) in &wrong {
-        eprintln!("= {}\n{}> {}\n{why}\n", fact.title, fact.middleware, fact.outcome);
-    }
-    assert!(wrong.is_empty(), "{} of {} facts do not hold", wrong.len(), facts.len());
+    let wrong: Vec<_> = facts
+        .iter()
+        .filter_map(|fact| {
+            let why = check(fact).err()?;
+            Some(format!("= {}\n{}> {}\n{why}\n", fact.title, fact.middleware, fact.outcome))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} of {} facts do not hold:\n{}", wrong.len(), facts.len(), wrong.concat());
 }
 
 fn check(fact: &Fact) -> Result<(), String> {

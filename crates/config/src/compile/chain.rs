@@ -43,11 +43,7 @@ impl<'a> Chains<'a> {
 
     /// Disables the chains with members that are missing or disabled.
     pub(super) fn check_all(&mut self, diagnostics: &mut Vec<Diagnostic>) {
-        for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
-            if let Some(Subject::Middleware(name)) = &diagnostic.subject {
-                self.reasons.entry(name.clone()).or_insert_with(|| diagnostic.message.clone());
-            }
-        }
+        self.reasons = super::reasons(diagnostics, |subject| matches!(subject, Subject::Middleware(_)));
         let names: Vec<_> = self.enabled.keys().cloned().collect();
         let mut broken = Vec::new();
         for name in names {

@@ -2,7 +2,7 @@
 
 use tollgate_limiter::{AddressSet, Criterion};
 
-use super::notes::{Advise, Notes};
+use super::notes::{Advise, Noted, Notes};
 use crate::dynamic::SourceCriterion;
 use crate::dynamic::rate_limit::IpStrategy;
 
@@ -43,13 +43,13 @@ pub(super) fn ip_strategy(written: &IpStrategy, at: &str, before: &str, notes: &
                 .warning("excluded-ips-unused", &format!("{at}.excludedIPs"), "excludedIPs is not used beside a depth")
                 .advise("keep one of depth and excludedIPs; excludedIPs exempts nobody from the limit");
         }
-        let ipv6_subnet = ipv6_subnet(written, at, before, notes)?;
+        let ipv6_subnet = ipv6_subnet(written, at, before, notes).ok()?;
         return Some(Criterion::ForwardedDepth { depth, ipv6_subnet });
     }
     if !written.excluded_ips.is_empty() {
         return excluding(written, at, before, notes);
     }
-    let ipv6_subnet = ipv6_subnet(written, at, before, notes)?;
+    let ipv6_subnet = ipv6_subnet(written, at, before, notes).ok()?;
     Some(Criterion::RemoteAddress { ipv6_subnet })
 }
 
@@ -69,15 +69,14 @@ fn excluding(written: &IpStrategy, at: &str, before: &str, notes: &mut Notes<'_>
     }
 }
 
-/// `Some(None)` when there is none.
-fn ipv6_subnet(written: &IpStrategy, at: &str, before: &str, notes: &mut Notes<'_>) -> Option<Option<u8>> {
-    let Some(bits) = written.ipv6_subnet else { return Some(None) };
+fn ipv6_subnet(written: &IpStrategy, at: &str, before: &str, notes: &mut Notes<'_>) -> Result<Option<u8>, Noted> {
+    let Some(bits) = written.ipv6_subnet else { return Ok(None) };
     if let Some(bits) = u8::try_from(bits).ok().filter(|bits| (1..=128).contains(bits)) {
-        return Some(Some(bits));
+        return Ok(Some(bits));
     }
     let message = format!("{before}invalid IPv6 subnet {bits} value, should be greater to 0 and lower or equal to 128");
     notes.error("ipv6-subnet", &format!("{at}.ipv6Subnet"), message).advise("64 is what one household usually gets");
-    None
+    Err(Noted)
 }
 
 fn by_header(name: &str, at: &str, notes: &mut Notes<'_>) -> Criterion {

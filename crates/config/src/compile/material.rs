@@ -3,13 +3,21 @@
 use std::path::Path;
 
 /// What a setting stands for: the file's content if it names one, else the setting itself
-/// (Traefik `types.FileOrContent`). The only file access of compiling.
+/// (Traefik `types.FileOrContent`). With
+/// [`everybody_reads`] the only file access of compiling.
 pub(super) fn read(setting: &str) -> Result<String, std::io::Error> {
     if !setting.contains('\n') && Path::new(setting).exists() {
         std::fs::read_to_string(setting)
     } else {
         Ok(setting.to_owned())
     }
+}
+
+/// Whether a setting names a file that any user of the machine may read.
+pub(super) fn everybody_reads(setting: &str) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let file = std::fs::metadata(setting);
+    file.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o004 != 0)
 }
 
 /// Whether the text holds at least one PEM block whose label ends in `label`, and no broken one.
@@ -39,7 +47,7 @@ fn is_base64(body: &str) -> bool {
     };
     let digits: Vec<u8> = body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     !digits.is_empty()
-        && digits.len() % 4 == 0
+        && digits.len().is_multiple_of(4)
         && digits.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
 }
 

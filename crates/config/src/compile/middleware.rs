@@ -119,7 +119,7 @@ fn plugin(written: &Plugin, notes: &mut Notes<'_>) -> Option<MiddlewareKind> {
             .advise("plugins written for Traefik do not run here; distributedRateLimit is built in");
         return None;
     }
-    refuse_secret_references(node, String::new(), notes);
+    refuse_secret_references(node, "", notes);
     let mut decoder = Decoder::new(rate_limit::PLUGIN);
     let written = Decode::decode(node, &mut decoder);
     for diagnostic in decoder.into_diagnostics() {
@@ -130,23 +130,23 @@ fn plugin(written: &Plugin, notes: &mut Notes<'_>) -> Option<MiddlewareKind> {
 }
 
 /// Traefik resolves these in the CRD provider, and only there.
-fn refuse_secret_references(node: &Node, path: String, notes: &mut Notes<'_>) {
+fn refuse_secret_references(node: &Node, path: &str, notes: &mut Notes<'_>) {
     let below = |step: &str| if path.is_empty() { step.to_owned() } else { format!("{path}.{step}") };
     match &node.value {
         Value::Scalar(text, _) if redis::secret_reference(text) => {
             notes
-                .error("secret-reference", &redis::at_plugin(&path), "urn:k8s:secret: needs the Kubernetes provider")
+                .error("secret-reference", &redis::at_plugin(path), "urn:k8s:secret: needs the Kubernetes provider")
                 .advise("write the value, or a path where the secret is mounted");
         }
         Value::Null | Value::Scalar(..) => {}
         Value::List(items) => {
             for (index, item) in items.iter().enumerate() {
-                refuse_secret_references(item, format!("{path}[{index}]"), notes);
+                refuse_secret_references(item, &format!("{path}[{index}]"), notes);
             }
         }
         Value::Map(entries) => {
             for (key, child) in entries {
-                refuse_secret_references(child, below(&key.name), notes);
+                refuse_secret_references(child, &below(&key.name), notes);
             }
         }
     }

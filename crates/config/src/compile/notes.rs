@@ -8,15 +8,14 @@ use crate::written::Written;
 pub(super) struct Notes<'a> {
     subject: Subject,
     path: String,
-    place_of: Box<dyn Fn(&str) -> Option<Place> + 'a>,
+    places: &'a dyn Places,
     diagnostics: &'a mut Vec<Diagnostic>,
     failed: bool,
 }
 
 impl<'a> Notes<'a> {
-    pub(super) fn new<T>(subject: Subject, written: &'a Written<T>, diagnostics: &'a mut Vec<Diagnostic>) -> Self {
-        let path = path_of(&subject);
-        Self { subject, path, place_of: Box::new(|path| written.place_of(path)), diagnostics, failed: false }
+    pub(super) fn new(subject: Subject, places: &'a dyn Places, diagnostics: &'a mut Vec<Diagnostic>) -> Self {
+        Self { path: path_of(&subject), subject, places, diagnostics, failed: false }
     }
 
     /// Whether an error was noted: the object is disabled.
@@ -50,11 +49,27 @@ impl<'a> Notes<'a> {
 
     fn push(&mut self, mut diagnostic: Diagnostic, at: &str) -> &mut Diagnostic {
         diagnostic.path = join(&self.path, at);
-        diagnostic.place = (self.place_of)(at);
+        diagnostic.place = self.places.place_of(at);
         diagnostic.subject = Some(self.subject.clone());
         let index = self.diagnostics.len();
         self.diagnostics.push(diagnostic);
         &mut self.diagnostics[index]
+    }
+}
+
+/// The reason was noted: the object is disabled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noted;
+
+/// Something that knows where its settings were written.
+pub(super) trait Places {
+    /// Where the setting at this path was written.
+    fn place_of(&self, path: &str) -> Option<Place>;
+}
+
+impl<T> Places for Written<T> {
+    fn place_of(&self, path: &str) -> Option<Place> {
+        Self::place_of(self, path)
     }
 }
 

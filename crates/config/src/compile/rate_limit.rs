@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tollgate_limiter::{FailurePolicy, Quota, QuotaError};
 
-use super::notes::{Advise, Notes};
+use super::notes::{Advise, Noted, Notes};
 use super::{criterion, redis};
 use crate::checked::{RateLimit, RateLimitOrigin, RedisStore, Store, Topology};
 use crate::duration::SignedDuration;
@@ -28,7 +28,7 @@ pub(super) fn compile(written: &WrittenRateLimit, notes: &mut Notes<'_>) -> Opti
             redis::of_rate_limit(written, notes).and_then(|store| runs_here(store, "rateLimit.redis", notes))
         }
     };
-    let (quota, criterion, store) = (quota?, criterion?, store?);
+    let (quota, criterion, store) = (quota.ok()?, criterion?, store?);
     Some(RateLimit {
         quota,
         max_delay: max_delay(quota),
@@ -46,17 +46,8 @@ pub(super) fn compile_distributed(written: &DistributedRateLimit, notes: &mut No
     let quota = rate.compile(PLUGIN, notes);
     let at = format!("{PLUGIN}.sourceCriterion");
     let criterion = criterion::compile(written.source_criterion.as_ref(), &at, notes);
-    let at = format!("{PLUGIN}.store.redis");
-    let store = match written.store.as_ref().and_then(|store| store.redis.as_ref()) {
-        Some(written) => redis::of_distributed(written, &at, notes).and_then(|store| runs_here(store, &at, notes)),
-        None => {
-            notes
-                .error("no-store", PLUGIN, "store.redis is required")
-                .advise("set store.redis.endpoints, or use rateLimit for a limit in memory");
-            None
-        }
-    };
-    let (quota, criterion, store) = (quota?, criterion?, store?);
+    let store = distributed_store(written, notes);
+    let (quota, criterion, store) = (quota.ok()?, criterion?, store?);
     Some(RateLimit {
         quota,
         max_delay: max_delay(quota),
@@ -66,6 +57,17 @@ pub(super) fn compile_distributed(written: &DistributedRateLimit, notes: &mut No
         response_headers: written.response_headers,
         origin: RateLimitOrigin::DistributedRateLimit,
     })
+}
+
+fn distributed_store(written: &DistributedRateLimit, notes: &mut Notes<'_>) -> Option<Store> {
+    let Some(redis) = written.store.as_ref().and_then(|store| store.redis.as_ref()) else {
+        notes
+            .error("no-store", PLUGIN, "store.redis is required")
+            .advise("set store.redis.endpoints, or use rateLimit for a limit in memory");
+        return None;
+    };
+    let at = format!("{PLUGIN}.store.redis");
+    redis::of_distributed(redis, &at, notes).and_then(|store| runs_here(store, &at, notes))
 }
 
 fn max_delay(quota: Option<Quota>) -> Duration {
@@ -92,14 +94,14 @@ struct Rate {
 }
 
 impl Rate {
-    /// `Some(None)` is unlimited.
-    fn compile(&self, at: &str, notes: &mut Notes<'_>) -> Option<Option<Quota>> {
+    /// `None` is unlimited.
+    fn compile(&self, at: &str, notes: &mut Notes<'_>) -> Result<Option<Quota>, Noted> {
         let name = self.name;
         let at_limit = format!("{at}.{name}");
         let Some(period) = self.period.to_duration() else {
             let message = format!("negative value not valid for period: {}", self.period);
             notes.error("negative-period", &format!("{at}.period"), message).advise("remove the minus");
-            return None;
+            return Err(Noted);
         };
         let period = if period.is_zero() { Duration::from_secs(1) } else { period };
         if self.burst < 1 {
@@ -112,21 +114,21 @@ impl Rate {
             notes
                 .warning("unlimited", &at_limit, format!("{name} {} means no limit", self.limit))
                 .advise(format!("remove the middleware, or set {name} to at least 1"));
-            return Some(None);
+            return Ok(None);
         };
         if self.limit > AVERAGE_MAX {
             let message = format!("{name} {limit} is more than {AVERAGE_MAX}, where Traefik's arithmetic overflows");
             notes
                 .error("limit-overflow", &at_limit, message)
                 .advise(format!("to have no limit, remove the middleware or set {name} to 0"));
-            return None;
+            return Err(Noted);
         }
         let burst = u64::try_from(self.burst).unwrap_or(0).max(1);
         match Quota::new(limit, period, burst) {
-            Ok(quota) => Some(Some(quota)),
+            Ok(quota) => Ok(Some(quota)),
             Err(error) => {
                 self.refused(error, at, notes);
-                None
+                Err(Noted)
             }
         }
     }

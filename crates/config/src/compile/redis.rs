@@ -8,6 +8,7 @@ use super::rate_limit::PLUGIN;
 use crate::checked::{RedisStore, Tls, Topology};
 use crate::duration::SignedDuration;
 use crate::dynamic::rate_limit::{ClientTls, Redis, StoreRedis, StoreTls};
+use crate::dynamic::values::Url;
 
 /// go-redis' own default, and what Traefik's dial timeout of 0 comes to.
 const DIAL: Duration = Duration::from_secs(5);
@@ -99,7 +100,7 @@ fn topology(written: &StoreRedis, at: &str, notes: &mut Notes<'_>) -> Option<Top
     }
 }
 
-fn endpoints(written: &[String], at: &str, notes: &mut Notes<'_>) -> Option<Vec<String>> {
+fn endpoints(written: &[Url], at: &str, notes: &mut Notes<'_>) -> Option<Vec<String>> {
     let at = format!("{at}.endpoints");
     if written.is_empty() {
         notes.error("no-endpoint", &at, "at least one endpoint is required").advise("like localhost:6379");
@@ -118,7 +119,7 @@ fn endpoints(written: &[String], at: &str, notes: &mut Notes<'_>) -> Option<Vec<
                 .advise("write host:port, like localhost:6379 or [::1]:6379");
         }
     }
-    good.then(|| written.to_vec())
+    good.then(|| written.iter().map(|endpoint| endpoint.0.clone()).collect())
 }
 
 /// `host:port`, `[::1]:port`.
@@ -189,6 +190,11 @@ fn tls_of(written: &ClientTls, before: &str, at: &str, notes: &mut Notes<'_>) ->
         None
     } else {
         let cert = pem(&written.cert, "CERTIFICATE", before, &format!("{at}.cert"), notes);
+        if material::everybody_reads(key) {
+            notes
+                .warning("key-world-readable", &format!("{at}.key"), "everybody on this machine may read the key")
+                .advise("chmod o-r");
+        }
         let key = pem(key, "PRIVATE KEY", before, &format!("{at}.key"), notes);
         Some((cert?, key?.into()))
     };

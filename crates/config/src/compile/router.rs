@@ -9,7 +9,7 @@ use tollgate_rule::{Rule, RuleSyntax};
 use super::chain::{self, Chains};
 use super::notes::{Advise, Notes};
 use super::{Context, EntryPointFacts};
-use crate::checked::{InternalService, Middleware, MiddlewareKind, Router, Service};
+use crate::checked::{InternalService, Middleware, MiddlewareKind, RateLimitOrigin, Router, Service};
 use crate::diagnostic::{Diagnostic, Subject};
 use crate::dynamic::{MergedConfig, Router as Written};
 use crate::name::QualifiedName;
@@ -24,6 +24,8 @@ pub(super) struct Builder<'a, 'c> {
     context: &'a Context,
     chains: &'c mut Chains<'a>,
     services: &'c BTreeMap<QualifiedName, Arc<Service>>,
+    /// Why services are disabled.
+    disabled: BTreeMap<QualifiedName, String>,
     untrusted: BTreeSet<(QualifiedName, String)>,
     warnings: Vec<Diagnostic>,
 }
@@ -34,8 +36,9 @@ impl<'a, 'c> Builder<'a, 'c> {
         context: &'a Context,
         chains: &'c mut Chains<'a>,
         services: &'c BTreeMap<QualifiedName, Arc<Service>>,
+        disabled: BTreeMap<QualifiedName, String>,
     ) -> Self {
-        Self { merged, context, chains, services, untrusted: BTreeSet::new(), warnings: Vec::new() }
+        Self { merged, context, chains, services, disabled, untrusted: BTreeSet::new(), warnings: Vec::new() }
     }
 
     /// What was found about middlewares where routers use them.
@@ -91,10 +94,8 @@ impl<'a, 'c> Builder<'a, 'c> {
         }
         if reference.provider() == "internal" {
             internal_service_refused(&reference, notes);
-        } else if self.merged.services.contains_key(&reference) {
-            notes
-                .error("disabled-service", "service", format!("the service {:?} is disabled", reference.as_str()))
-                .advise("see what is said about the service");
+        } else if let Some(reason) = self.disabled.get(&reference) {
+            notes.error("disabled-service", "service", reason).advise(format!("the service {reference} is disabled"));
         } else {
             let message = format!("the service {:?} does not exist", reference.as_str());
             let hint = self.advice(&reference);
@@ -185,6 +186,7 @@ impl<'a, 'c> Builder<'a, 'c> {
         notes: &mut Notes<'_>,
     ) -> BTreeMap<String, Vec<Arc<Middleware>>> {
         let mut all = BTreeMap::new();
+        let mut told = BTreeSet::new();
         for facts in entry_points {
             let mut middlewares = Vec::new();
             let mut whole = true;
@@ -203,7 +205,7 @@ impl<'a, 'c> Builder<'a, 'c> {
                 continue;
             }
             middlewares.extend(own.iter().cloned());
-            twice(&middlewares, facts, notes);
+            twice(&middlewares, &mut told, notes);
             self.warn_untrusted(&middlewares, facts);
             all.insert(facts.name.clone(), middlewares);
         }
@@ -239,8 +241,8 @@ fn forwarded_at(middleware: &Middleware) -> Option<(String, &'static str)> {
     let (kind, criterion, instead) = match &middleware.kind {
         MiddlewareKind::RateLimit(limit) => {
             let at = match limit.origin {
-                crate::checked::RateLimitOrigin::RateLimit => "rateLimit.sourceCriterion",
-                crate::checked::RateLimitOrigin::DistributedRateLimit => "plugin.distributedRateLimit.sourceCriterion",
+                RateLimitOrigin::RateLimit => "rateLimit.sourceCriterion",
+                RateLimitOrigin::DistributedRateLimit => "plugin.distributedRateLimit.sourceCriterion",
             };
             (at, &limit.criterion, "the address of the connection is counted")
         }
@@ -255,12 +257,11 @@ fn forwarded_at(middleware: &Middleware) -> Option<(String, &'static str)> {
     Some((format!("{kind}.ipStrategy.{field}"), instead))
 }
 
-fn twice(middlewares: &[Arc<Middleware>], facts: &EntryPointFacts, notes: &mut Notes<'_>) {
+fn twice(middlewares: &[Arc<Middleware>], told: &mut BTreeSet<QualifiedName>, notes: &mut Notes<'_>) {
     let mut seen = BTreeSet::new();
-    let mut told = BTreeSet::new();
     for middleware in middlewares {
-        if !seen.insert(&middleware.name) && told.insert(&middleware.name) {
-            let message = format!("requests of entry point {:?} pass {} twice", facts.name, middleware.name);
+        if !seen.insert(&middleware.name) && told.insert(middleware.name.clone()) {
+            let message = format!("requests pass the middleware {} twice", middleware.name);
             let note = notes.warning("middleware-twice", "middlewares", message);
             if matches!(middleware.kind, MiddlewareKind::RateLimit(_)) {
                 note.advise("each request is charged twice");

@@ -23,7 +23,7 @@ pub struct Middleware {
 #[derive(Debug, Clone, PartialEq)]
 pub enum MiddlewareKind {
     /// `rateLimit`
-    RateLimit(RateLimit),
+    RateLimit(Box<RateLimit>),
     /// `ipAllowList`
     IpAllowList(IpAllowList),
     /// `ipWhiteList`, the deprecated name of `ipAllowList`
@@ -110,7 +110,7 @@ impl MiddlewareKind {
 
     fn decode(name: &'static str, node: &Node, decoder: &mut Decoder) -> Option<Self> {
         Some(match name {
-            "rateLimit" => Self::RateLimit(Decode::decode(node, decoder)?),
+            "rateLimit" => Self::RateLimit(Box::new(Decode::decode(node, decoder)?)),
             "ipAllowList" => Self::IpAllowList(Decode::decode(node, decoder)?),
             "ipWhiteList" => Self::IpWhiteList(Decode::decode(node, decoder)?),
             "headers" => Self::Headers(Box::new(Decode::decode(node, decoder)?)),

@@ -2,6 +2,7 @@
 
 use crate::decode::section;
 use crate::duration::SignedDuration;
+use crate::dynamic::values::Url;
 use crate::redacted::Redacted;
 
 section! {
@@ -48,7 +49,7 @@ section! {
     /// `rateLimit.redis`.
     pub struct Redis: "dynamic.Redis" {
         /// `host:port`; two or more are the seeds of a cluster.
-        "endpoints" => endpoints: Vec<String> = vec!["localhost:6379".to_owned()],
+        "endpoints" => endpoints: Vec<Url> = vec![Url("localhost:6379".to_owned())],
         /// TLS to Redis.
         "tls" => tls: Option<ClientTls>,
         /// ACL user.
@@ -118,7 +119,7 @@ section! {
     /// `distributedRateLimit.store.redis`.
     pub struct StoreRedis: "distributedRateLimit.Redis" {
         /// `host:port`; of the sentinels when `sentinel` is set.
-        "endpoints" => endpoints: Vec<String>,
+        "endpoints" => endpoints: Vec<Url>,
         /// ACL user.
         "username" => username: Redacted<String>,
         /// Password.

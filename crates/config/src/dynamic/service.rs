@@ -22,7 +22,7 @@ pub struct Service {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ServiceKind {
     /// `loadBalancer`
-    LoadBalancer(LoadBalancer),
+    LoadBalancer(Box<LoadBalancer>),
     /// One of Traefik's that does not run here yet.
     NotYet {
         /// Its name in the configuration.
@@ -135,7 +135,7 @@ impl Decode for Service {
         decoder.each_field(node, &names, |found, child, decoder| match found {
             Ok(0) => {
                 let written = LoadBalancer::decode(child, decoder);
-                service.kinds.extend(written.map(ServiceKind::LoadBalancer));
+                service.kinds.extend(written.map(|written| ServiceKind::LoadBalancer(Box::new(written))));
             }
             Ok(1) => service.middlewares = Decode::decode(child, decoder).unwrap_or_default(),
             Ok(index) => {

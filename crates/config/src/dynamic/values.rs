@@ -8,9 +8,9 @@ use serde::{Serialize, Serializer};
 
 use crate::decode::{Decode, Decoder, Omit, Section, section_element};
 use crate::node::Node;
-use crate::redacted::{MASK, is_credential_name, without_user_info};
+use crate::redacted::{MASK, address_without_user_info, is_credential_name};
 
-/// A URL as written. Shows without its user information.
+/// A URL or `host:port` as written. Shows without its user information.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Url(pub String);
 
@@ -24,13 +24,13 @@ impl Deref for Url {
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&without_user_info(&self.0))
+        f.write_str(&address_without_user_info(&self.0))
     }
 }
 
 impl fmt::Debug for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", without_user_info(&self.0))
+        write!(f, "{:?}", address_without_user_info(&self.0))
     }
 }
 

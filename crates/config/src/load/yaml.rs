@@ -3,7 +3,7 @@
 //! One document. Duplicate keys are refused; anchors, aliases and merge keys work; what aliases
 //! expand to, and how deep collections nest, is bounded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
@@ -30,7 +30,7 @@ pub fn load(text: &str, file: &Arc<str>) -> Result<Node, Vec<Diagnostic>> {
         problems: Vec::new(),
     };
     if let Err(fatal) = loader.run(text) {
-        loader.problems.push(fatal);
+        loader.problems.push(*fatal);
     }
     if loader.problems.is_empty() {
         let start = Place::new(file, 1, 1);
@@ -68,20 +68,20 @@ enum MapKey {
 }
 
 impl Loader<'_> {
-    fn run(&mut self, text: &str) -> Result<(), Diagnostic> {
+    fn run(&mut self, text: &str) -> Result<(), Box<Diagnostic>> {
         let mut parser = Parser::new_from_str(text);
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(|error| {
                 let marker = error.marker();
                 let place = Place::new(self.file, marker.line(), marker.col() + 1);
-                Diagnostic::error("syntax", "", Some(place), format!("yaml: {}", error.info()))
+                fatal(place, format!("yaml: {}", error.info()))
             })?;
             self.on_event(event, span)?;
         }
         Ok(())
     }
 
-    fn on_event(&mut self, event: Event<'_>, span: Span) -> Result<(), Diagnostic> {
+    fn on_event(&mut self, event: Event<'_>, span: Span) -> Result<(), Box<Diagnostic>> {
         let place = Place::new(self.file, span.start.line(), span.start.col() + 1);
         match event {
             Event::DocumentStart(_) => {
@@ -89,14 +89,15 @@ impl Loader<'_> {
                 if self.documents > 1 {
                     let message = "yaml: more than one document in the file";
                     let hint = "split the file, or remove the separator \"---\"";
-                    return Err(fatal(place, message).hint(hint));
+                    return Err(hinted(place, message, hint));
                 }
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let merge = style == ScalarStyle::Plain && text == "<<" && tag.is_none();
                 if merge && self.expects_key() {
-                    return self.set_key(MapKey::Merge, &place);
+                    self.set_key(MapKey::Merge, &place);
+                    return Ok(());
                 }
                 let value = match resolve(&text, style, tag.as_deref()) {
                     Ok(value) => value,
@@ -113,11 +114,11 @@ impl Loader<'_> {
                 self.finish(node, 0)
             }
             Event::SequenceStart(anchor, tag) => {
-                self.collection_tag(tag.as_deref(), "seq", &place)?;
+                collection_tag(tag.as_deref(), "seq", &place)?;
                 self.open(anchor, place, Open::List(Vec::new()))
             }
             Event::MappingStart(anchor, tag) => {
-                self.collection_tag(tag.as_deref(), "map", &place)?;
+                collection_tag(tag.as_deref(), "map", &place)?;
                 let open = Open::Map { entries: Vec::new(), lines: HashMap::new(), key: None, merges: Vec::new() };
                 self.open(anchor, place, open)
             }
@@ -126,17 +127,7 @@ impl Loader<'_> {
         }
     }
 
-    fn collection_tag(&self, tag: Option<&Tag>, expected: &str, place: &Place) -> Result<(), Diagnostic> {
-        match tag {
-            Some(tag) if !(tag.is_yaml_core_schema() && tag.suffix == expected) => {
-                let message = format!("yaml: cannot decode !!{expected} as a {tag}");
-                Err(fatal(place.clone(), message).hint("remove the tag"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn open(&mut self, anchor: usize, place: Place, open: Open) -> Result<(), Diagnostic> {
+    fn open(&mut self, anchor: usize, place: Place, open: Open) -> Result<(), Box<Diagnostic>> {
         if self.stack.len() == DEPTH {
             let message = format!("yaml: collections nest deeper than {DEPTH} levels");
             return Err(fatal(place, message));
@@ -145,7 +136,7 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), Diagnostic> {
+    fn close(&mut self) -> Result<(), Box<Diagnostic>> {
         let Some(frame) = self.stack.pop() else {
             return Ok(());
         };
@@ -160,7 +151,7 @@ impl Loader<'_> {
     }
 
     /// Puts a finished value where it belongs.
-    fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Diagnostic> {
+    fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Box<Diagnostic>> {
         self.count(1, &node.place)?;
         if anchor > 0 {
             // A copy to expand aliases from; it counts like the value itself.
@@ -186,7 +177,7 @@ impl Loader<'_> {
         matches!(self.stack.last(), Some(Frame { open: Open::Map { key: None, .. }, .. }))
     }
 
-    fn key_from(&mut self, node: Node) -> Result<(), Diagnostic> {
+    fn key_from(&mut self, node: Node) -> Result<(), Box<Diagnostic>> {
         let name = match node.value {
             Value::Scalar(text, _) => text,
             Value::Null => "null".to_owned(),
@@ -196,12 +187,13 @@ impl Loader<'_> {
         };
         let place = node.place.clone();
         let key = Key { name, place: node.place };
-        self.set_key(MapKey::Name(key), &place)
+        self.set_key(MapKey::Name(key), &place);
+        Ok(())
     }
 
-    fn set_key(&mut self, new: MapKey, place: &Place) -> Result<(), Diagnostic> {
+    fn set_key(&mut self, new: MapKey, place: &Place) {
         let Some(Frame { open: Open::Map { key, lines, .. }, .. }) = self.stack.last_mut() else {
-            return Ok(());
+            return;
         };
         if let MapKey::Name(name) = &new {
             let line = place.line as usize;
@@ -211,10 +203,9 @@ impl Loader<'_> {
             }
         }
         *key = Some(new);
-        Ok(())
     }
 
-    fn count(&mut self, nodes: usize, place: &Place) -> Result<(), Diagnostic> {
+    fn count(&mut self, nodes: usize, place: &Place) -> Result<(), Box<Diagnostic>> {
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > NODES {
             let message = format!("yaml: more than {NODES} values once aliases are expanded");
@@ -224,12 +215,26 @@ impl Loader<'_> {
     }
 }
 
-fn fatal(place: Place, message: impl Into<String>) -> Diagnostic {
-    Diagnostic::error("syntax", "", Some(place), message)
+fn collection_tag(tag: Option<&Tag>, expected: &str, place: &Place) -> Result<(), Box<Diagnostic>> {
+    match tag {
+        Some(tag) if !(tag.is_yaml_core_schema() && tag.suffix == expected) => {
+            let message = format!("yaml: cannot decode !!{expected} as a {tag}");
+            Err(hinted(place.clone(), message, "remove the tag"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn fatal(place: Place, message: impl Into<String>) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error("syntax", "", Some(place), message))
+}
+
+fn hinted(place: Place, message: impl Into<String>, hint: &str) -> Box<Diagnostic> {
+    Box::new(fatal(place, message).hint(hint))
 }
 
 /// The value of `<<`: a map, or a list of maps of which the first wins.
-fn add_merges(merges: &mut Vec<Node>, node: Node) -> Result<(), Diagnostic> {
+fn add_merges(merges: &mut Vec<Node>, node: Node) -> Result<(), Box<Diagnostic>> {
     let wrong = "yaml: map merge requires map or sequence of maps as the value";
     match node.value {
         Value::Map(_) => merges.push(node),
@@ -248,11 +253,11 @@ fn add_merges(merges: &mut Vec<Node>, node: Node) -> Result<(), Diagnostic> {
 
 /// What the map itself says wins over what it merges, wherever the `<<` stands.
 fn merge(entries: &mut Vec<(Key, Node)>, lines: &HashMap<String, usize>, merges: Vec<Node>) {
-    let mut merged: HashMap<String, ()> = HashMap::new();
+    let mut merged: HashSet<String> = HashSet::new();
     for node in merges {
         let Value::Map(from) = node.value else { continue };
         for (key, value) in from {
-            if lines.contains_key(&key.name) || merged.insert(key.name.clone(), ()).is_some() {
+            if lines.contains_key(&key.name) || !merged.insert(key.name.clone()) {
                 continue;
             }
             entries.push((key, value));
@@ -448,12 +453,12 @@ mod tests {
         for level in 1..9 {
             let last = level - 1;
             let aliases = vec![format!("*a{last}"); 10].join(", ");
-            bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+            bomb += &["a", &level.to_string(), ": &a", &level.to_string(), " [", &aliases, "]\n"].concat();
         }
         assert!(message(&bomb).contains("once aliases are expanded"));
         assert!(message(&"[".repeat(150)).contains("nest deeper than 100"));
         assert!(message(&"[".repeat(50_000)).contains("recursion limit"));
-        let tower: String = (0..300).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+        let tower: String = (0..300).map(|n| " ".repeat(n) + "a:\n").collect();
         assert!(message(&tower).contains("nest deeper than 100"));
     }
 
