@@ -1,0 +1,72 @@
+//! What the tests need besides the Rust toolchain, from Debian's packages.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// (what must be there, the package that brings it, what it is for)
+const NEEDED: &[(Needed, &str, &str)] = &[
+    (Needed::Program("redis-server"), "redis-server", "the shared store is tested on a real one"),
+    (Needed::File("faketime/libfaketime.so.1"), "libfaketime", "instances run with clocks that differ"),
+    (Needed::Program("g++"), "g++", "the fuzzing engine is written in C++"),
+];
+
+enum Needed {
+    /// A program on the search path.
+    Program(&'static str),
+    /// A file in a library directory of the system.
+    File(&'static str),
+}
+
+impl Needed {
+    fn is_there(&self) -> bool {
+        match self {
+            Self::Program(name) => {
+                let path = std::env::var_os("PATH").unwrap_or_default();
+                std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
+            }
+            Self::File(name) => library_directories().iter().any(|directory| directory.join(name).is_file()),
+        }
+    }
+}
+
+fn library_directories() -> Vec<PathBuf> {
+    let mut directories = vec![PathBuf::from("/usr/lib")];
+    directories.extend(std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path()));
+    directories
+}
+
+/// Installs what is missing.
+pub(crate) fn missing() -> Result<(), String> {
+    let missing: Vec<_> = NEEDED.iter().filter(|(needed, ..)| !needed.is_there()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for (_, package, why) in &missing {
+        println!("installing {package}: {why}");
+    }
+    let packages: Vec<_> = missing.iter().map(|(_, package, _)| *package).collect();
+    let by_hand = format!("please install: {}", packages.join(" "));
+    let apt = |arguments: &[&str]| {
+        let is_root = std::env::var("USER").is_ok_and(|user| user == "root")
+            || std::fs::metadata("/root").and_then(|_| std::fs::read_dir("/root")).is_ok();
+        let mut command = if is_root { Command::new("apt-get") } else { Command::new("sudo") };
+        if !is_root {
+            command.arg("apt-get");
+        }
+        // Services that come with a package are not started: the tests start their own.
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-y"]).args(arguments);
+        match command.status() {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(format!("apt-get failed ({status}); {by_hand}")),
+            Err(error) => Err(format!("apt-get cannot be run ({error}); {by_hand}")),
+        }
+    };
+    apt(&["update"])?;
+    let mut install = vec!["install", "--no-install-recommends"];
+    install.extend(&packages);
+    apt(&install)?;
+    match NEEDED.iter().find(|(needed, ..)| !needed.is_there()) {
+        Some((_, package, _)) => Err(format!("{package} was installed, but what it brings is not found")),
+        None => Ok(()),
+    }
+}
