@@ -9,6 +9,7 @@
 mod backend;
 mod balancer;
 mod client;
+pub mod echo;
 mod fields;
 mod load_balancer;
 mod proxy;

@@ -119,6 +119,8 @@ impl http_body::Body for Arriving {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         match &frame {
+            // Nothing comes behind trailers, and nobody asks.
+            Some(Ok(frame)) if frame.is_trailers() => self.on_end(),
             Some(Ok(_)) => self.on_progress(),
             Some(Err(_)) => self.lease = None,
             None => self.on_end(),
