@@ -1,6 +1,6 @@
-//! Looking inside: the API, the dashboard, ping and the metrics.
+//! Looking inside: the API, the dashboard, ping and the metrics, and the [`Witness`] that feeds them.
 //!
-//! Each is a [`Handler`](tollgate_pipeline::Handler), to be put behind a router like any service: [`Api`],
+//! Each of the first is a [`Handler`](tollgate_pipeline::Handler), to be put behind a router like any service: [`Api`],
 //! [`Dashboard`], [`Ping`], [`MetricsPage`]. The API shows the [`State`] that each reload publishes through a
 //! [`StateHandle`], and [`Facts`] that do not change; it reads and never changes anything.
 //!
@@ -14,7 +14,9 @@ mod dashboard;
 mod loopback;
 mod metrics;
 mod ping;
+pub mod settings;
 pub mod state;
+mod witness;
 
 pub use api::Api;
 pub use dashboard::Dashboard;
@@ -22,6 +24,7 @@ pub use loopback::LoopbackOnly;
 pub use metrics::MetricsPage;
 pub use ping::{Ping, Terminating};
 pub use state::{Facts, State, StateHandle};
+pub use witness::{Witness, limiter_facts};
 
 #[cfg(test)]
 mod testing;

@@ -16,7 +16,13 @@ pub(crate) fn ask(handler: &dyn Handler, method: &str, target: &str) -> Response
 
 pub(crate) fn ask_host(handler: &dyn Handler, method: &str, target: &str, host: &str) -> Response {
     let request = http::Request::builder().method(method).uri(target).body(Body::empty()).expect("a request");
-    let mut exchange = Exchange {
+    let mut exchange = Exchange { authority: host.into(), ..exchange() };
+    handler.handle(request, &mut exchange).now_or_never().expect("nothing here waits")
+}
+
+/// A request that nobody has looked at.
+pub(crate) fn exchange() -> Exchange {
+    Exchange {
         started: Instant::now(),
         started_at: SystemTime::now(),
         entry_point: "traefik".into(),
@@ -24,9 +30,9 @@ pub(crate) fn ask_host(handler: &dyn Handler, method: &str, target: &str, host: 
         local: ([127, 0, 0, 1], 8080).into(),
         scheme: Scheme::Http,
         protocol: Protocol::Http11,
-        method: request.method().clone(),
-        target: request.uri().clone(),
-        authority: host.into(),
+        method: http::Method::GET,
+        target: http::Uri::from_static("/"),
+        authority: "localhost".into(),
         withdrawn: None,
         forwarded_for: tollgate_pipeline::ForwardedFor::default(),
         router: None,
@@ -34,8 +40,7 @@ pub(crate) fn ask_host(handler: &dyn Handler, method: &str, target: &str, host: 
         upstream: None,
         limits: SmallVec::new(),
         request_bytes: 0,
-    };
-    handler.handle(request, &mut exchange).now_or_never().expect("nothing here waits")
+    }
 }
 
 /// The body of an answer.

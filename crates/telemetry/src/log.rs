@@ -47,21 +47,6 @@ impl Default for Settings {
     }
 }
 
-/// The level that Traefik's `log.level` names, in any case. `FATAL` and `PANIC`, which we have nothing for, turn the
-/// log off: whoever asks for them does not want to see errors.
-pub fn level(name: &str) -> Option<LevelFilter> {
-    let levels = [
-        ("TRACE", LevelFilter::TRACE),
-        ("DEBUG", LevelFilter::DEBUG),
-        ("INFO", LevelFilter::INFO),
-        ("WARN", LevelFilter::WARN),
-        ("ERROR", LevelFilter::ERROR),
-        ("FATAL", LevelFilter::OFF),
-        ("PANIC", LevelFilter::OFF),
-    ];
-    levels.into_iter().find(|(level, _)| level.eq_ignore_ascii_case(name)).map(|(_, filter)| filter)
-}
-
 /// The application log. Clones write to the same place.
 #[derive(Clone)]
 pub struct Log {

@@ -57,15 +57,3 @@ fn lines_for_machines_are_traefiks_objects() {
     assert!(object["time"].is_string());
     assert_eq!(text.lines().count(), 1);
 }
-
-#[test]
-fn levels_are_traefiks_in_any_case() {
-    for (name, filter) in [
-        ("ERROR", Some(LevelFilter::ERROR)),
-        ("debug", Some(LevelFilter::DEBUG)),
-        ("Panic", Some(LevelFilter::OFF)),
-        ("loud", None),
-    ] {
-        assert_eq!(level(name), filter, "{name}");
-    }
-}

@@ -1,0 +1,172 @@
+//! Who sees what happens, and says it where it is looked for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tollgate_config::QualifiedName;
+use tollgate_config::diagnostic::Severity;
+use tollgate_config::status::Status;
+use tollgate_gateway::{Observed, Observer, Reloaded};
+use tollgate_store::{StoreSnapshot, Stores};
+use tollgate_telemetry::metrics::{LimitFacts, LimiterFacts, Names, Reload, StoreFacts};
+use tollgate_telemetry::{AccessLog, Finished, Metrics, Wants};
+use tollgate_wire::Violation;
+
+use crate::state::{State, StateHandle};
+
+/// Observes the gateway: counts and logs its requests, and shows each configuration that comes into force.
+pub struct Witness {
+    metrics: Option<Arc<Metrics>>,
+    access_log: Option<Arc<AccessLog>>,
+    wants: Wants,
+    state: StateHandle,
+    entry_points: Vec<String>,
+}
+
+impl Witness {
+    /// A witness that tells whichever of these there are, and shows configurations through `state`.
+    pub fn new(
+        metrics: Option<Arc<Metrics>>,
+        access_log: Option<Arc<AccessLog>>,
+        state: StateHandle,
+        entry_points: Vec<String>,
+    ) -> Self {
+        let mut wants = access_log.as_ref().map(|log| log.wants()).unwrap_or_default();
+        if metrics.is_some() {
+            wants = wants.with_kind();
+        }
+        Self { metrics, access_log, wants, state, entry_points }
+    }
+
+    /// A configuration came into force: it is counted by its names from now on, and the API shows it.
+    pub fn reloaded(&self, reloaded: &Reloaded) {
+        self.state.publish(State::new(reloaded.generation, &reloaded.config, &reloaded.status));
+        if let Some(metrics) = &self.metrics {
+            self.configure(metrics, reloaded);
+            let count = |severity| reloaded.diagnostics.iter().filter(|found| found.severity == severity).count();
+            metrics.reloaded(&Reload {
+                generation: reloaded.generation,
+                at: reloaded.at,
+                errors: count(Severity::Error),
+                warnings: count(Severity::Warning),
+            });
+        }
+    }
+
+    fn configure(&self, metrics: &Metrics, reloaded: &Reloaded) {
+        let (config, status) = (&reloaded.config, &reloaded.status);
+        let enabled = |name: &QualifiedName| status.routers.get(name).is_none_or(|of| of.status != Status::Disabled);
+        let routers: Vec<(&str, QualifiedName)> = config
+            .routers
+            .iter()
+            .filter(|(name, _)| enabled(name))
+            .map(|(name, router)| (name.as_str(), QualifiedName::resolve(&router.service, name.provider())))
+            .collect();
+        let mut services: Vec<&str> = routers.iter().map(|(_, service)| service.as_str()).collect();
+        services.sort_unstable();
+        services.dedup();
+        metrics.configure(&Names {
+            entry_points: &self.entry_points.iter().map(String::as_str).collect::<Vec<_>>(),
+            routers: &routers.iter().map(|(router, service)| (*router, service.as_str())).collect::<Vec<_>>(),
+            services: &services,
+        });
+    }
+}
+
+impl Observer for Witness {
+    fn wants(&self) -> &Wants {
+        &self.wants
+    }
+
+    fn connection_opened(&self, entry_point: &Arc<str>) {
+        if let Some(metrics) = &self.metrics {
+            metrics.connection_opened(entry_point);
+        }
+    }
+
+    fn connection_closed(&self, entry_point: &Arc<str>) {
+        if let Some(metrics) = &self.metrics {
+            metrics.connection_closed(entry_point);
+        }
+    }
+
+    fn connection_shed(&self, entry_point: &Arc<str>) {
+        if let Some(metrics) = &self.metrics {
+            metrics.connection_shed(entry_point);
+        }
+    }
+
+    fn violation(&self, _: &Arc<str>, violation: Violation) {
+        if let Some(metrics) = &self.metrics {
+            metrics.violation(violation.text());
+        }
+    }
+
+    fn panicked(&self, _: &Arc<str>) {
+        if let Some(metrics) = &self.metrics {
+            metrics.panicked();
+        }
+    }
+
+    fn finished(&self, finished: &Finished<'_>, observed: Observed) {
+        if let Some(metrics) = self.metrics.as_ref().filter(|_| observed.metrics) {
+            metrics.observe(finished);
+        }
+        if let Some(access_log) = self.access_log.as_ref().filter(|_| observed.access_log) {
+            access_log.write(finished);
+        }
+    }
+}
+
+/// What the limiter has counted so far. Stores that bear the same name are counted together: their labels would be
+/// the same.
+pub fn limiter_facts(stores: &Stores) -> LimiterFacts {
+    let limits = stores.limit_snapshots().into_iter().map(|limit| LimitFacts {
+        limit: limit.id.to_string(),
+        decisions: limit.decisions,
+        overflowed: limit.overflowed,
+    });
+    let mut by_name: BTreeMap<String, StoreFacts> = BTreeMap::new();
+    for snapshot in stores.store_snapshots() {
+        let facts = store_facts(snapshot);
+        match by_name.get_mut(&facts.store) {
+            Some(same) => add(same, &facts),
+            None => drop(by_name.insert(facts.store.clone(), facts)),
+        }
+    }
+    LimiterFacts { limits: limits.collect(), stores: by_name.into_values().collect() }
+}
+
+/// The memory store is not called, so it has no durations.
+fn store_facts(snapshot: StoreSnapshot) -> StoreFacts {
+    StoreFacts {
+        store: snapshot.name,
+        buckets: snapshot.buckets,
+        denials: snapshot.denials,
+        calls: snapshot.calls,
+        coalesced: snapshot.coalesced,
+        errors: snapshot.errors,
+        durations: snapshot.latency.buckets,
+        duration_sum: snapshot.latency.sum,
+        available: snapshot.available,
+    }
+}
+
+/// Adds one store's counts to another's. Both have the same kinds of errors and the same bounds.
+fn add(to: &mut StoreFacts, from: &StoreFacts) {
+    to.buckets += from.buckets;
+    to.denials += from.denials;
+    to.calls += from.calls;
+    to.coalesced += from.coalesced;
+    for ((_, to), (_, from)) in to.errors.iter_mut().zip(&from.errors) {
+        *to += from;
+    }
+    for ((_, to), (_, from)) in to.durations.iter_mut().zip(&from.durations) {
+        *to += from;
+    }
+    to.duration_sum += from.duration_sum;
+    to.available &= from.available;
+}
+
+#[cfg(test)]
+mod tests;
