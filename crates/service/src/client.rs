@@ -19,6 +19,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tollgate_pipeline::{Body, BodyError};
 
@@ -180,14 +181,30 @@ impl Client {
         let request = request.map(|body| Outgoing::new(body, gate.clone()));
         let (response, connection, retries) = match self.0.transport.answer_timeout {
             Duration::ZERO => self.exchange(request).await?,
-            timeout => tokio::time::timeout(timeout, self.exchange(request))
-                .await
-                .map_err(|_| SendError::AnswerTimeout { address: self.0.address.clone(), timeout })??,
+            timeout => self.exchange_within(timeout, request).await?,
         };
         answer::check(&response, asked.as_ref())
             .map_err(|reason| SendError::Invalid { address: self.0.address.clone(), reason })?;
         let lease = Lease { client: self.clone(), connection };
         Ok(Answer { response: answer::receive(response, lease, gate), retries })
+    }
+
+    /// The time runs from the moment the request was sent: how long its body takes is the client's affair.
+    async fn exchange_within(
+        &self,
+        timeout: Duration,
+        mut request: Request<Outgoing>,
+    ) -> Result<(Received, Connection, u32), SendError> {
+        let sent = request.body_mut().when_sent();
+        let too_late = async {
+            sent.await;
+            tokio::time::sleep(timeout).await;
+        };
+        tokio::select! {
+            biased;
+            received = self.exchange(request) => received,
+            () = too_late => Err(SendError::AnswerTimeout { address: self.0.address.clone(), timeout }),
+        }
     }
 
     async fn exchange(&self, request: Request<Outgoing>) -> Result<(Received, Connection, u32), SendError> {
@@ -223,6 +240,7 @@ impl Client {
             .map_err(|_| SendError::ConnectTimeout { address: address.clone(), timeout })?
             .map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
+        SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE)).map_err(refused)?;
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(true)
             .handshake(TokioIo::new(stream))
@@ -319,6 +337,9 @@ fn copy(request: &Request<Outgoing>) -> Request<Outgoing> {
     *copy.headers_mut() = HeaderMap::clone(request.headers());
     copy
 }
+
+/// After how much silence the kernel asks whether the backend's machine is still there, as Traefik has it.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// How many connections may wait on one thread, for all backends together.
 const IDLE_PER_THREAD: usize = 2048;

@@ -1,7 +1,7 @@
 //! Passing a request on to one backend.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
@@ -38,19 +38,33 @@ impl Proxy {
     }
 
     async fn forward(&self, request: Request<Body>, exchange: &mut Exchange) -> Response {
+        // A tunnel through the backend is none of its answers. Go's server, and so Traefik, says the same.
+        if *request.method() == Method::CONNECT {
+            return respond::bare(StatusCode::NOT_IMPLEMENTED);
+        }
         let request = self.outgoing(request, exchange);
+        // Recorded before it happens, for the client may go away and this future with it.
+        let record = exchange.upstream.insert(self.record());
         let started = Instant::now();
         let answer = self.backend.client().send(request).await;
-        exchange.upstream = Some(Upstream {
+        record.duration = started.elapsed();
+        match answer {
+            Ok(Answer { response, retries }) => {
+                record.status = Some(response.status());
+                record.retries = retries;
+                incoming(response)
+            }
+            Err(error) => failed(&error),
+        }
+    }
+
+    fn record(&self) -> Upstream {
+        Upstream {
             url: Arc::clone(self.backend.url()),
             address: Arc::clone(self.backend.client().address()),
-            status: answer.as_ref().ok().map(|answer| answer.response.status()),
-            duration: started.elapsed(),
-            retries: answer.as_ref().map_or(0, |answer| answer.retries),
-        });
-        match answer {
-            Ok(Answer { response, .. }) => incoming(response),
-            Err(error) => failed(&error),
+            status: None,
+            duration: Duration::ZERO,
+            retries: 0,
         }
     }
 

@@ -79,7 +79,7 @@ pub(super) fn receive(response: Received, lease: Lease, gate: Option<Gate>) -> R
     let mut response = Response::new(Body::empty());
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
-    if let Some(upgrade) = upgrade {
+    if let Some(upgrade) = upgrade.filter(|_| head.status == StatusCode::SWITCHING_PROTOCOLS) {
         response.extensions_mut().insert(Upgrade(upgrade));
         return response;
     }

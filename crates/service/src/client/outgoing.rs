@@ -1,5 +1,6 @@
 //! The body of a request on its way to a backend.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tollgate_pipeline::{Body, BodyError, BoxFuture};
 
 use crate::fields;
@@ -19,11 +20,22 @@ use crate::fields;
 pub(super) struct Outgoing {
     body: Body,
     gate: Option<BoxFuture<'static, Result<(), Shut>>>,
+    /// Dropped with the body, which tells whoever waits that it was sent.
+    unsent: Option<oneshot::Sender<Infallible>>,
 }
 
 impl Outgoing {
     pub(super) fn new(body: Body, gate: Option<Gate>) -> Self {
-        Self { body, gate: gate.map(|gate| -> BoxFuture<'static, _> { Box::pin(gate.pass()) }) }
+        Self { body, gate: gate.map(|gate| -> BoxFuture<'static, _> { Box::pin(gate.pass()) }), unsent: None }
+    }
+
+    /// Waits until the body was sent, or given up.
+    pub(super) fn when_sent(&mut self) -> impl Future<Output = ()> + use<> {
+        let (unsent, sent) = oneshot::channel();
+        self.unsent = Some(unsent);
+        async move {
+            let _ = sent.await;
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

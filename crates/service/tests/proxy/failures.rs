@@ -53,6 +53,28 @@ async fn a_silent_backend_is_a_gateway_timeout() {
 }
 
 #[tokio::test]
+async fn a_slow_upload_is_not_a_silent_backend() {
+    let upstream = Upstream::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let transport = Transport { answer_timeout: Duration::from_millis(300), ..Transport::default() };
+    let front = Setup { transport, ..Setup::default() }.before(&upstream).await;
+    let mut client = front.connect().await;
+    client.send("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\n").await;
+    for byte in ["s", "l", "o", "w"] {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        client.send(byte).await;
+    }
+    assert_eq!(client.answer().await.text(), "ok");
+}
+
+#[tokio::test]
+async fn nobody_gets_a_tunnel_through_a_backend() {
+    let upstream = Upstream::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let front = Front::before(&upstream).await;
+    assert_eq!(front.ask("CONNECT a.test:80 HTTP/1.1\r\nHost: a.test:80\r\n\r\n").await.status(), 501);
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[tokio::test]
 async fn a_client_that_goes_away_takes_its_request_with_it() {
     let upstream = Upstream::start(|peer| {
         peer.request();

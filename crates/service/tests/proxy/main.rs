@@ -8,4 +8,5 @@ mod failures;
 mod front;
 mod malformed;
 mod messages;
+mod mixed;
 mod upgrades;
