@@ -5,6 +5,7 @@
 //! refusing a file, is the loader's.
 
 mod chain;
+mod context;
 mod criterion;
 mod headers;
 mod material;
@@ -25,34 +26,10 @@ use crate::diagnostic::{Diagnostic, Severity, Subject};
 use crate::dynamic::MergedConfig;
 use crate::name::QualifiedName;
 use crate::status::{ObjectStatus, Status, Statuses};
+pub use context::{Context, EntryPointFacts};
+
 use chain::Chains;
 use notes::Notes;
-
-/// What the static configuration says that dynamic configuration depends on.
-#[derive(Debug, Clone, Default)]
-pub struct Context {
-    /// The entry points that speak HTTP.
-    pub entry_points: Vec<EntryPointFacts>,
-    /// What routers may refer to as `…@internal`. `noop@internal` needs no permission.
-    pub internal_services: BTreeSet<InternalService>,
-    /// The providers that are configured, for advice on references to others.
-    pub providers: BTreeSet<String>,
-}
-
-/// What routers depend on of an entry point.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EntryPointFacts {
-    /// Its name.
-    pub name: String,
-    /// Middlewares that every router on it gets first.
-    pub middlewares: Vec<QualifiedName>,
-    /// Whether it was written as a default one (`asDefault`).
-    pub as_default: bool,
-    /// Whether it is the internal one, `traefik`, which is never a default.
-    pub internal: bool,
-    /// Whether anybody's `X-Forwarded-For` is believed there.
-    pub trusts_forwarded: bool,
-}
 
 /// What compiling gives.
 #[derive(Debug, Clone, Default)]

@@ -15,6 +15,7 @@ pub mod shape;
 pub mod static_config;
 pub mod status;
 mod suggest;
+mod template;
 pub mod view;
 pub mod written;
 

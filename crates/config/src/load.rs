@@ -13,6 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::dynamic::DynamicConfig;
 use crate::node::Node;
 use crate::place::Place;
+use crate::template;
 
 /// The spelling of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,31 @@ pub fn load_node(text: &str, format: Format, label: &str) -> Result<Node, Vec<Di
     }
 }
 
+/// Reads text of dynamic configuration into a tree: as [`load_node`], after running it through
+/// Go's `text/template` as Traefik does, when it has any `{{`. Lines are those of the template.
+///
+/// # Errors
+/// All syntax errors that could be found, or what is wrong with the template.
+pub fn load_dynamic_node(text: &str, format: Format, label: &str) -> Result<Node, Vec<Diagnostic>> {
+    if !template::is_template(text) {
+        return load_node(text, format, label);
+    }
+    let file: Arc<str> = label.into();
+    let rendered =
+        template::render(text, &|name| std::env::var(name).ok()).map_err(|error| vec![error.into_diagnostic(&file)])?;
+    let to_source = |place: &mut Place| place.line = rendered.source_line(place.line);
+    match load_node(&rendered.text, format, label) {
+        Ok(mut node) => {
+            node.each_place(&to_source);
+            Ok(node)
+        }
+        Err(mut said) => {
+            said.iter_mut().filter_map(|one| one.place.as_mut()).for_each(to_source);
+            Err(said)
+        }
+    }
+}
+
 /// Reads a file of dynamic configuration. See [`load_dynamic_text`].
 pub fn load_dynamic_file(path: &Path) -> Result<(DynamicConfig, Vec<Diagnostic>), Vec<Diagnostic>> {
     let label = path.display().to_string();
@@ -76,7 +102,7 @@ pub fn load_dynamic_text(
     format: Format,
     label: &str,
 ) -> Result<(DynamicConfig, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let node = load_node(text, format, label)?;
+    let node = load_dynamic_node(text, format, label)?;
     let mut decoder = Decoder::default();
     let config = DynamicConfig::decode(&node, &mut decoder);
     let diagnostics = decoder.into_diagnostics();

@@ -125,6 +125,21 @@ impl Node {
         place
     }
 
+    /// Changes all places in this tree.
+    pub(crate) fn each_place(&mut self, change: &impl Fn(&mut Place)) {
+        change(&mut self.place);
+        match &mut self.value {
+            Value::Null | Value::Scalar(..) => {}
+            Value::List(items) => items.iter_mut().for_each(|item| item.each_place(change)),
+            Value::Map(entries) => {
+                for (key, node) in entries {
+                    change(&mut key.place);
+                    node.each_place(change);
+                }
+            }
+        }
+    }
+
     /// How many nodes this is, itself included.
     pub fn weight(&self) -> usize {
         1 + match &self.value {

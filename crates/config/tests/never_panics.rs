@@ -31,6 +31,22 @@ fn piece() -> impl Strategy<Value = String> {
         .split_inclusive([' ', '\n', ':', ',', '{', '}'])
         .chain(include_str!("fixtures/valid/services.yml").split_inclusive([' ', '\n', ':', ',', '{', '}']))
         .chain(include_str!("facts/acceptance.txt").split_inclusive([' ', '\n', '{', '}']))
+        .chain([
+            "{{ ",
+            " }}",
+            "{{- ",
+            " -}}",
+            "if ",
+            "range ",
+            "end",
+            "else",
+            "$x := ",
+            "| default ",
+            "until 3 ",
+            "(",
+            ")",
+            "\\",
+        ])
         .chain(["&a ", "*a", "<<: ", "!!int ", "---\n", "\"", "'", "|\n", "? ", "- ", "[", "]", "\t", "\u{feff}", "0x"])
         .collect();
     prop::sample::select(words).prop_map(str::to_owned)

@@ -62,7 +62,7 @@ impl<'a, 'c> Builder<'a, 'c> {
         if notes.failed() {
             return None;
         }
-        let middlewares = self.by_entry_point(&entry_points, &own?, notes);
+        let middlewares = self.by_entry_point(name.provider(), &entry_points, &own?, notes);
         if middlewares.is_empty() {
             return None;
         }
@@ -181,6 +181,7 @@ impl<'a, 'c> Builder<'a, 'c> {
     /// out; the router is disabled when none remains.
     fn by_entry_point(
         &mut self,
+        provider: &str,
         entry_points: &[&EntryPointFacts],
         own: &[Arc<Middleware>],
         notes: &mut Notes<'_>,
@@ -191,7 +192,7 @@ impl<'a, 'c> Builder<'a, 'c> {
             let mut middlewares = Vec::new();
             let mut whole = true;
             for reference in &facts.middlewares {
-                match self.chains.resolve(reference) {
+                match self.chains.resolve(&QualifiedName::resolve(reference, provider)) {
                     Ok(resolved) => middlewares.extend(resolved),
                     Err(broken) => {
                         whole = false;
