@@ -7,23 +7,25 @@
 //! This file and those below it are the only ones that know the HTTP engine's client.
 
 mod answer;
+mod error;
 mod local;
 mod outgoing;
 mod pool;
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, Method, Request, Response, Uri, header};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
-use tollgate_pipeline::{Body, BodyError};
+use tollgate_pipeline::Body;
 
-pub use self::answer::{Tunnel, Upgrade};
+pub use self::answer::{Flaw, Tunnel, Upgrade};
+pub use self::error::SendError;
+use self::error::causes;
 pub use self::local::{Stats, stats};
 use self::outgoing::{Gate, Outgoing, OutgoingError};
 use self::pool::{Bounds, Key};
@@ -73,84 +75,6 @@ pub struct Answer {
     pub retries: u32,
 }
 
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    /// No connection could be made.
-    #[error("no connection to {address}")]
-    Connect {
-        /// The backend's host and port.
-        address: Arc<str>,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// No connection was made in time.
-    #[error("no connection to {address} within {timeout:?}")]
-    ConnectTimeout {
-        /// The backend's host and port.
-        address: Arc<str>,
-        /// How long was waited.
-        timeout: Duration,
-    },
-    /// The backend did not begin to answer in time.
-    #[error("no answer from {address} within {timeout:?}")]
-    AnswerTimeout {
-        /// The backend's host and port.
-        address: Arc<str>,
-        /// How long was waited.
-        timeout: Duration,
-    },
-    /// The body of the request could not be read to its end. It is not the backend's fault.
-    #[error("the body of the request broke off")]
-    RequestBody(#[source] BodyError),
-    /// The connection broke before the head of the answer was complete.
-    #[error("the connection to {address} broke")]
-    Broken {
-        /// The backend's host and port.
-        address: Arc<str>,
-        /// What the engine said.
-        #[source]
-        source: BodyError,
-    },
-    /// What came back cannot be passed on without doubt about where it ends or what it means.
-    #[error("{address} gave an invalid answer: {reason}")]
-    Invalid {
-        /// The backend's host and port.
-        address: Arc<str>,
-        /// What is wrong with it.
-        reason: answer::Flaw,
-    },
-}
-
-impl SendError {
-    /// The status that tells the client, as Traefik chooses it. A client that went away gets `499`, which only the
-    /// access log sees; one that sent a malformed body is told so.
-    pub fn status(&self) -> StatusCode {
-        match self {
-            Self::ConnectTimeout { .. } | Self::AnswerTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
-            Self::Connect { source, .. } if source.kind() == io::ErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
-            Self::Connect { .. } | Self::Broken { .. } | Self::Invalid { .. } => StatusCode::BAD_GATEWAY,
-            Self::RequestBody(error) => request_body_status(&**error),
-        }
-    }
-}
-
-fn request_body_status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
-    let kind = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
-    match kind {
-        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => StatusCode::BAD_REQUEST,
-        Some(io::ErrorKind::TimedOut) => StatusCode::REQUEST_TIMEOUT,
-        _ => StatusCode::from_u16(499).expect("499 is a status"),
-    }
-}
-
-fn causes<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
-}
-
 // === impl Client ===
 
 impl Client {
@@ -179,7 +103,7 @@ impl Client {
         let asked = request.headers().get(header::UPGRADE).cloned();
         let gate = Gate::before(&mut request, self.0.transport.continue_timeout);
         let request = request.map(|body| Outgoing::new(body, gate.clone()));
-        let (response, connection, retries) = match self.0.transport.answer_timeout {
+        let Exchanged { response, connection, retries } = match self.0.transport.answer_timeout {
             Duration::ZERO => self.exchange(request).await?,
             timeout => self.exchange_within(timeout, request).await?,
         };
@@ -190,11 +114,7 @@ impl Client {
     }
 
     /// The time runs from the moment the request was sent: how long its body takes is the client's affair.
-    async fn exchange_within(
-        &self,
-        timeout: Duration,
-        mut request: Request<Outgoing>,
-    ) -> Result<(Received, Connection, u32), SendError> {
+    async fn exchange_within(&self, timeout: Duration, mut request: Request<Outgoing>) -> Result<Exchanged, SendError> {
         let sent = request.body_mut().when_sent();
         let too_late = async {
             sent.await;
@@ -207,13 +127,13 @@ impl Client {
         }
     }
 
-    async fn exchange(&self, request: Request<Outgoing>) -> Result<(Received, Connection, u32), SendError> {
+    async fn exchange(&self, request: Request<Outgoing>) -> Result<Exchanged, SendError> {
         let Some(mut kept) = local::take(self.0.key) else {
             return self.exchange_afresh(request, 0).await;
         };
         let copy = repeatable(&request).then(|| copy(&request));
         match kept.try_send_request(request).await {
-            Ok(response) => Ok((response, kept, 0)),
+            Ok(response) => Ok(Exchanged { response, connection: kept, retries: 0 }),
             Err(mut failure) => match failure.take_message().or(copy) {
                 Some(request) if !failure.error().is_parse() => self.exchange_afresh(request, 1).await,
                 _ => Err(self.failed(failure.into_error())),
@@ -221,14 +141,10 @@ impl Client {
         }
     }
 
-    async fn exchange_afresh(
-        &self,
-        request: Request<Outgoing>,
-        retries: u32,
-    ) -> Result<(Received, Connection, u32), SendError> {
+    async fn exchange_afresh(&self, request: Request<Outgoing>, retries: u32) -> Result<Exchanged, SendError> {
         let mut connection = self.connect().await?;
         let response = connection.send_request(request).await.map_err(|error| self.failed(error))?;
-        Ok((response, connection, retries))
+        Ok(Exchanged { response, connection, retries })
     }
 
     async fn connect(&self) -> Result<Connection, SendError> {
@@ -256,7 +172,7 @@ impl Client {
     fn failed(&self, error: hyper::Error) -> SendError {
         let address = self.0.address.clone();
         if error.is_parse() {
-            return SendError::Invalid { address, reason: answer::Flaw::Malformed(error.to_string()) };
+            return SendError::Invalid { address, reason: Flaw::Malformed(error.to_string()) };
         }
         // The engine reports an error of the request's body as its own, with ours as the cause.
         let outgoing = causes(&error).find_map(|cause| cause.downcast_ref::<OutgoingError>());
@@ -270,6 +186,13 @@ impl Client {
 
 type Connection = http1::SendRequest<Outgoing>;
 type Received = Response<hyper::body::Incoming>;
+
+/// A request was sent, and the head of its answer received.
+struct Exchanged {
+    response: Received,
+    connection: Connection,
+    retries: u32,
+}
 
 impl pool::Reusable for Connection {
     fn is_ready(&self) -> bool {

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tollgate_service::Transport;
+use http::Request;
+use http_body_util::BodyExt as _;
+use tollgate_pipeline::{Body, ForwardedFor, Handler as _};
+use tollgate_service::{Backends, Transport};
 use tollgate_testkit::{Gate, Upstream, wait_until};
 
-use crate::front::{Front, Setup};
+use crate::front::{Front, Setup, exchange};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -176,6 +179,24 @@ async fn what_a_backend_says_unasked_is_nobodys_answer() {
         wait_until(|| upstream.open_connections() == 0, PATIENCE).await;
     }
     assert_eq!(upstream.connections(), 5);
+}
+
+#[tokio::test]
+async fn a_reload_keeps_the_connections_of_what_it_does_not_change() {
+    let upstream = Upstream::answering(OK);
+    let backends = Backends::new();
+    let mut before = None;
+    for _generation in 0..3 {
+        let balancer = Setup::default().build(&[upstream.url()], &backends);
+        let request = Request::get("/").header("host", "a.test").body(Body::empty()).unwrap();
+        let peer = "127.0.0.1:5".parse().unwrap();
+        let mut exchange = exchange(&request, peer, peer, ForwardedFor::Append);
+        let answer = balancer.handle(request, &mut exchange).await;
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
+        before = Some(balancer);
+    }
+    assert_eq!(upstream.connections(), 1);
+    drop(before);
 }
 
 #[tokio::test]

@@ -50,11 +50,11 @@ impl Setup {
     /// Serves a load balancer over these servers.
     pub(crate) async fn before_urls(self, urls: &[String]) -> Front {
         let forwarded_for = self.forwarded_for;
-        Front::start(Arc::new(self.build(urls)), forwarded_for).await
+        Front::start(Arc::new(self.build(urls, &Backends::new())), forwarded_for).await
     }
 
     /// The load balancer alone.
-    pub(crate) fn build(self, urls: &[String]) -> LoadBalancer {
+    pub(crate) fn build(self, urls: &[String], backends: &Backends) -> LoadBalancer {
         let servers = urls
             .iter()
             .map(|url| ServerOptions { url: url.as_str().into(), weight: 1, preserve_path: self.preserve_path })
@@ -66,7 +66,7 @@ impl Setup {
             transport: self.transport,
             seed: 1,
         };
-        LoadBalancer::new(options, &Backends::new()).unwrap()
+        LoadBalancer::new(options, backends).unwrap()
     }
 }
 

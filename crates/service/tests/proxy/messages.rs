@@ -2,7 +2,7 @@
 
 use http::{Request, StatusCode, Version};
 use tollgate_pipeline::{Body, ForwardedFor, Handler as _, Protocol};
-use tollgate_service::HostHeader;
+use tollgate_service::{Backends, HostHeader};
 use tollgate_testkit::Upstream;
 
 use crate::front::{Front, Setup, exchange};
@@ -170,7 +170,7 @@ async fn requests_are_shared_among_servers() {
 #[tokio::test]
 async fn a_request_of_http2_arrives_as_one_of_http1() {
     let upstream = Upstream::answering(OK);
-    let balancer = Setup::default().build(&[upstream.url()]);
+    let balancer = Setup::default().build(&[upstream.url()], &Backends::new());
     let request = Request::get("http://h2.test/x")
         .version(Version::HTTP_2)
         .header("cookie", "a=1")
