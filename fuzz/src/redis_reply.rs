@@ -1,0 +1,42 @@
+//! What a Redis server, or whoever answers in its place, sends for a script call.
+
+use std::time::Duration;
+
+use tollgate_limiter::{Denial, Monotonic, Reading, Span};
+use tollgate_store::decode_replies;
+
+/// The first byte says what was asked: how many keys, and how many slots of each. The rest is the answer on the wire.
+///
+/// An answer is refused, or holds for every key at most what was asked for; errors are short and printable; and the
+/// times in it bear the arithmetic that the limiter does with them.
+pub fn redis_reply(data: &[u8]) {
+    let Some((&asked, wire)) = data.split_first() else { return };
+    let wants = vec![u64::from(asked >> 4); usize::from(asked & 15)];
+    let Ok(value) = redis::parse_redis_value(wire) else { return };
+    let replies = match decode_replies(value, &wants) {
+        Ok(replies) => replies,
+        Err(error) => return assert_short(&error.detail),
+    };
+    assert_eq!(replies.keys.len(), wants.len());
+    let reading = Reading { store: replies.now, sent: Monotonic(1_000), received: Monotonic(2_000) };
+    for (key, want) in replies.keys.into_iter().zip(wants) {
+        match key {
+            Ok(key) => {
+                assert!(key.count <= want, "{} slots when {want} were asked for", key.count);
+                assert_denial_ends(&Denial::new(&reading, key.first, Span::from_micros(500_000)));
+            }
+            Err(error) => assert_short(&error.detail),
+        }
+    }
+}
+
+fn assert_short(detail: &str) {
+    assert!(detail.chars().count() <= 200 && !detail.contains(char::is_control), "{detail:?}");
+}
+
+/// Once a client has waited as long as it was told, it is no longer refused out of hand.
+fn assert_denial_ends(denial: &Denial) {
+    let now = Monotonic(3_000);
+    let wait = denial.retry_after(now);
+    assert!(!denial.stands(now.after(wait)) || wait == Duration::MAX, "a denial outlasts {wait:?}");
+}
