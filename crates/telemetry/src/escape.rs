@@ -5,7 +5,7 @@
 /// Text inside `"…"` of a CLF line or of the human log, without the quotes: quotes and backslashes get a backslash,
 /// control characters become `\n`, `\x1b` or `\u0085`, bytes that are not UTF-8 `\xff`, as Go's `%q` writes them.
 pub(crate) fn push_quoted(out: &mut Vec<u8>, text: &[u8]) {
-    for part in text.utf8_chunks() {
+    for part in push_plain(out, text).utf8_chunks() {
         for character in part.valid().chars() {
             match character {
                 '"' => out.extend_from_slice(b"\\\""),
@@ -46,7 +46,7 @@ pub(crate) fn push_json(out: &mut Vec<u8>, text: &[u8]) {
 
 /// The inside of a JSON string, for those that are written in parts.
 pub(crate) fn push_json_part(out: &mut Vec<u8>, text: &[u8]) {
-    for part in text.utf8_chunks() {
+    for part in push_plain(out, text).utf8_chunks() {
         for character in part.valid().chars() {
             match character {
                 '"' => out.extend_from_slice(b"\\\""),
@@ -62,6 +62,15 @@ pub(crate) fn push_json_part(out: &mut Vec<u8>, text: &[u8]) {
             push_char(out, char::REPLACEMENT_CHARACTER);
         }
     }
+}
+
+/// Pushes what needs no escaping anywhere, up to the first byte that may, and returns the rest. Nearly all text is
+/// plain to its end.
+fn push_plain<'a>(out: &mut Vec<u8>, text: &'a [u8]) -> &'a [u8] {
+    let is_special = |&byte: &u8| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\');
+    let (plain, rest) = text.split_at(text.iter().position(is_special).unwrap_or(text.len()));
+    out.extend_from_slice(plain);
+    rest
 }
 
 /// Control characters (C0, DEL, C1), line separators, and the marks that turn the direction of text around: what

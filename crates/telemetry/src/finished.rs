@@ -137,7 +137,7 @@ impl RequestKind {
     /// The kind of the request with these header fields. The order of the questions is Traefik's.
     pub fn of(headers: &HeaderMap) -> Self {
         let content_type = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-        if lists(headers, &header::CONNECTION, "upgrade") && lists(headers, &header::UPGRADE, "websocket") {
+        if lists(headers, &header::UPGRADE, "websocket") && lists(headers, &header::CONNECTION, "upgrade") {
             Self::WebSocket
         } else if lists(headers, &header::ACCEPT, "text/event-stream") {
             Self::Sse

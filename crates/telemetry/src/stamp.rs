@@ -1,5 +1,6 @@
 //! Moments as logs print them, in UTC.
 
+use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
@@ -8,35 +9,59 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 
 /// `23/Nov/2026:20:26:25 +0000`, as in the Common Log Format.
 pub(crate) fn push_clf(out: &mut Vec<u8>, at: SystemTime) {
-    let at = civil(at);
-    push_padded(out, u32::from(at.day()), 2);
-    out.push(b'/');
-    out.extend_from_slice(MONTHS[usize::from(u8::from(at.month())) - 1].as_bytes());
-    out.push(b'/');
-    push_padded(out, at.year().unsigned_abs(), 4);
-    out.push(b':');
-    push_clock(out, at);
-    out.extend_from_slice(b" +0000");
+    thread_local! {
+        static LAST: Last = const { Last::new(write_clf) };
+    }
+    LAST.with(|last| last.push(out, since_epoch(at).as_secs()));
 }
 
 /// `2026-11-23T20:26:25Z`, RFC 3339 in whole seconds.
 pub(crate) fn push_seconds(out: &mut Vec<u8>, at: SystemTime) {
-    push_date_time(out, civil(at));
+    push_date_time(out, since_epoch(at).as_secs());
     out.push(b'Z');
 }
 
 /// `2026-11-23T20:26:25.250634217Z`, RFC 3339 with as many digits of the second as there are (Go's `RFC3339Nano`).
 pub(crate) fn push_nanos(out: &mut Vec<u8>, at: SystemTime) {
-    let at = civil(at);
-    push_date_time(out, at);
-    if at.nanosecond() > 0 {
+    let since = since_epoch(at);
+    push_date_time(out, since.as_secs());
+    if since.subsec_nanos() > 0 {
         out.push(b'.');
-        push_padded(out, at.nanosecond(), 9);
+        push_padded(out, since.subsec_nanos(), 9);
         while out.last() == Some(&b'0') {
             out.pop();
         }
     }
     out.push(b'Z');
+}
+
+fn push_date_time(out: &mut Vec<u8>, second: u64) {
+    thread_local! {
+        static LAST: Last = const { Last::new(write_date_time) };
+    }
+    LAST.with(|last| last.push(out, second));
+}
+
+/// The text of a second. Most moments that are printed fall into the same second as the one before them.
+struct Last {
+    write: fn(&mut Vec<u8>, OffsetDateTime),
+    text: RefCell<(u64, Vec<u8>)>,
+}
+
+impl Last {
+    const fn new(write: fn(&mut Vec<u8>, OffsetDateTime)) -> Self {
+        Self { write, text: RefCell::new((u64::MAX, Vec::new())) }
+    }
+
+    fn push(&self, out: &mut Vec<u8>, second: u64) {
+        let (last, text) = &mut *self.text.borrow_mut();
+        if *last != second {
+            text.clear();
+            (self.write)(text, civil(second));
+            *last = second;
+        }
+        out.extend_from_slice(text);
+    }
 }
 
 /// A decimal number.
@@ -59,7 +84,18 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn push_date_time(out: &mut Vec<u8>, at: OffsetDateTime) {
+fn write_clf(out: &mut Vec<u8>, at: OffsetDateTime) {
+    push_padded(out, u32::from(at.day()), 2);
+    out.push(b'/');
+    out.extend_from_slice(MONTHS[usize::from(u8::from(at.month())) - 1].as_bytes());
+    out.push(b'/');
+    push_padded(out, at.year().unsigned_abs(), 4);
+    out.push(b':');
+    push_clock(out, at);
+    out.extend_from_slice(b" +0000");
+}
+
+fn write_date_time(out: &mut Vec<u8>, at: OffsetDateTime) {
     push_padded(out, at.year().unsigned_abs(), 4);
     out.push(b'-');
     push_padded(out, u32::from(u8::from(at.month())), 2);
@@ -85,13 +121,15 @@ fn push_padded(out: &mut Vec<u8>, number: u32, width: usize) {
     }
 }
 
-/// The calendar's view of a clock's reading. A clock that is out of the calendar's range reads as the epoch.
-fn civil(at: SystemTime) -> OffsetDateTime {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i128::try_from(since.as_nanos())
-        .ok()
-        .and_then(|nanos| OffsetDateTime::from_unix_timestamp_nanos(nanos).ok())
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+/// A clock that is before the epoch reads as the epoch.
+fn since_epoch(at: SystemTime) -> Duration {
+    at.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The calendar's view of a second since the epoch. One that is out of the calendar's range reads as the epoch.
+fn civil(second: u64) -> OffsetDateTime {
+    let second = i64::try_from(second).ok();
+    second.and_then(|second| OffsetDateTime::from_unix_timestamp(second).ok()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 #[cfg(test)]

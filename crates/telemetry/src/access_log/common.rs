@@ -1,7 +1,7 @@
 //! The formats that are columns.
 
-use std::cell::RefCell;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::io::Write as _;
+use std::net::IpAddr;
 
 use http::{HeaderName, header};
 
@@ -35,12 +35,12 @@ pub(super) fn push(out: &mut Vec<u8>, line: &Line<'_>, columns: Columns) {
         _ if !keeps(Field::ClientHost) => out.push(b'-'),
         // A list of addresses has spaces, and Traefik's readers know it so.
         Some(list) if !list.is_empty() => push_quoted(out, list.as_bytes()),
-        _ => push_display(out, exchange.peer_ip()),
+        _ => push_address(out, exchange.peer_ip()),
     }
     // Nobody says who the client is: no authentication yet.
     out.extend_from_slice(b" - - [");
     if keeps(Field::StartUtc) || keeps(Field::StartLocal) {
-        push_time(out, exchange.started_at);
+        push_clf(out, exchange.started_at);
     } else {
         out.push(b'-');
     }
@@ -127,24 +127,17 @@ fn push_header(out: &mut Vec<u8>, kept: &[Kept], name: &HeaderName) {
     out.push(b'"');
 }
 
-/// The moment. Most lines fall into the same second as the one before them, so the text is kept.
-fn push_time(out: &mut Vec<u8>, at: SystemTime) {
-    thread_local! {
-        static LAST: RefCell<(u64, Vec<u8>)> = const { RefCell::new((u64::MAX, Vec::new())) };
-    }
-    let second = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    LAST.with_borrow_mut(|(last, text)| {
-        if *last != second {
-            text.clear();
-            push_clf(text, at);
-            *last = second;
+/// An address, as it is usually written.
+pub(super) fn push_address(out: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            for (index, octet) in address.octets().into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b'.');
+                }
+                push_number(out, octet.into());
+            }
         }
-        out.extend_from_slice(text);
-    });
-}
-
-/// Anything that prints, such as an address.
-pub(super) fn push_display(out: &mut Vec<u8>, thing: impl std::fmt::Display) {
-    use std::io::Write as _;
-    write!(out, "{thing}").expect("a vector takes every byte");
+        IpAddr::V6(address) => write!(out, "{address}").expect("a vector takes every byte"),
+    }
 }

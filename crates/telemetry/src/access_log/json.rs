@@ -1,6 +1,9 @@
 //! The format that is an object.
 
-use super::common::push_display;
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use super::common::push_address;
 use super::{Field, Line, deciding, push_url, retries};
 use crate::escape::{push_json, push_json_part};
 use crate::finished::Kept;
@@ -33,12 +36,12 @@ fn push_field(out: &mut Vec<u8>, line: &Line<'_>, field: Field) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
     let told = match field {
-        Field::ClientAddr => quoted(out, exchange.peer),
+        Field::ClientAddr => socket_address(out, exchange.peer),
         Field::ClientHost => match &finished.head.forwarded_for {
             Some(list) if !list.is_empty() => text(out, list.as_bytes()),
-            _ => quoted(out, exchange.peer_ip()),
+            _ => quoted(out, |out| push_address(out, exchange.peer_ip())),
         },
-        Field::ClientPort => quoted(out, exchange.peer.port()),
+        Field::ClientPort => quoted(out, |out| push_number(out, exchange.peer.port().into())),
         Field::ClientUsername => text(out, b"-"),
         Field::DownstreamContentSize => number(out, finished.response_bytes),
         Field::DownstreamStatus => number(out, finished.status.as_u16().into()),
@@ -69,12 +72,7 @@ fn push_field(out: &mut Vec<u8>, line: &Line<'_>, field: Field) {
         Field::ServiceAddr => exchange.upstream.as_ref().is_some_and(|upstream| text(out, upstream.address.as_bytes())),
         Field::ServiceName => exchange.service.as_ref().is_some_and(|service| text(out, service.as_bytes())),
         Field::ServiceUrl => exchange.upstream.as_ref().is_some_and(|upstream| url(out, &upstream.url)),
-        Field::StartLocal | Field::StartUtc => {
-            out.push(b'"');
-            push_nanos(out, exchange.started_at);
-            out.push(b'"');
-            true
-        }
+        Field::StartLocal | Field::StartUtc => quoted(out, |out| push_nanos(out, exchange.started_at)),
         Field::EntryPoint => text(out, exchange.entry_point.as_bytes()),
     };
     if told {
@@ -94,25 +92,33 @@ fn number(out: &mut Vec<u8>, number: u64) -> bool {
     true
 }
 
-/// Something of ours that prints without anything to escape: an address, a port.
-fn quoted(out: &mut Vec<u8>, thing: impl std::fmt::Display) -> bool {
+/// Something of ours that has nothing to escape: an address, a port, a moment.
+fn quoted(out: &mut Vec<u8>, push: impl FnOnce(&mut Vec<u8>)) -> bool {
     out.push(b'"');
-    push_display(out, thing);
+    push(out);
     out.push(b'"');
     true
 }
 
+/// `10.0.0.1:80`, `[::1]:80`.
+fn socket_address(out: &mut Vec<u8>, peer: SocketAddr) -> bool {
+    quoted(out, |out| {
+        let (open, close): (&[u8], &[u8]) = if peer.is_ipv6() { (b"[", b"]:") } else { (b"", b":") };
+        out.extend_from_slice(open);
+        push_address(out, peer.ip());
+        out.extend_from_slice(close);
+        push_number(out, peer.port().into());
+    })
+}
+
 fn url(out: &mut Vec<u8>, url: &str) -> bool {
-    out.push(b'"');
-    push_url(out, url, push_json_part);
-    out.push(b'"');
-    true
+    quoted(out, |out| push_url(out, url, push_json_part))
 }
 
 fn gzip_ratio(out: &mut Vec<u8>, origin: u64, downstream: u64) -> bool {
     let differ = origin != downstream && downstream != 0;
     if differ {
-        push_display(out, origin as f64 / downstream as f64);
+        write!(out, "{}", origin as f64 / downstream as f64).expect("a vector takes every byte");
     }
     differ
 }

@@ -232,3 +232,17 @@ fn the_reader_of_a_connect_sees_where_to() {
         Exchange { method: http::Method::CONNECT, target: "a.example:443".parse().expect("authority"), ..exchange() };
     assert!(line(&Settings::default(), &exchange, 405, 0).contains("\"CONNECT a.example:443 HTTP/1.1\""));
 }
+
+#[test]
+fn addresses_are_written_as_they_usually_are() {
+    for (peer, address, host) in [
+        ("203.0.113.7:80", "203.0.113.7:80", "203.0.113.7"),
+        ("0.10.255.100:1", "0.10.255.100:1", "0.10.255.100"),
+        ("[2001:db8::1]:65535", "[2001:db8::1]:65535", "2001:db8::1"),
+    ] {
+        let exchange = Exchange { peer: peer.parse().expect("an address"), ..exchange() };
+        let object = object(&line(&json_settings(), &exchange, 404, 0));
+        assert_eq!((&object["ClientAddr"], &object["ClientHost"]), (&json!(address), &json!(host)));
+        assert!(line(&Settings::default(), &exchange, 404, 0).starts_with(&format!("{host} - - [")));
+    }
+}
