@@ -32,8 +32,11 @@ impl Witness {
         entry_points: Vec<String>,
     ) -> Self {
         let mut wants = access_log.as_ref().map(|log| log.wants()).unwrap_or_default();
-        if metrics.is_some() {
+        if let Some(metrics) = &metrics {
             wants = wants.with_kind();
+            // Entry points do not wait for a configuration, and neither do their counters.
+            let entry_points: Vec<&str> = entry_points.iter().map(String::as_str).collect();
+            metrics.configure(&Names { entry_points: &entry_points, ..Names::default() });
         }
         Self { metrics, access_log, wants, state, entry_points }
     }

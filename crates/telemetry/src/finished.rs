@@ -57,11 +57,6 @@ impl Wants {
     pub fn response(&self, headers: &HeaderMap) -> Vec<Kept> {
         self.response.keep(headers)
     }
-
-    /// Whether [`response`](Self::response) would keep anything.
-    pub fn wants_response(&self) -> bool {
-        !self.response.keeps_nothing()
-    }
 }
 
 /// What is remembered of a request's header fields.

@@ -27,7 +27,7 @@ use series::{Sample, Series};
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that Traefik has")]
 pub struct Settings {
-    /// Upper bounds of the duration buckets, in seconds, ascending.
+    /// Upper bounds of the duration buckets, in seconds.
     pub buckets: Vec<f64>,
     /// Whether entry points have series.
     pub add_entry_points_labels: bool,
@@ -107,8 +107,11 @@ struct Reloads {
 }
 
 impl Metrics {
-    /// Metrics without series yet.
-    pub fn new(settings: Settings) -> Self {
+    /// Metrics without series yet. Buckets are put in order; bounds that are no numbers are left out.
+    pub fn new(mut settings: Settings) -> Self {
+        settings.buckets.retain(|bound| bound.is_finite());
+        settings.buckets.sort_by(f64::total_cmp);
+        settings.buckets.dedup();
         Self {
             settings,
             traffic: ArcSwap::default(),

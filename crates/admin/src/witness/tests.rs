@@ -96,7 +96,6 @@ fn a_router_may_choose_who_observes_it() {
         StateHandle::default(),
         vec!["web".into()],
     );
-    witness.reloaded(&reloaded(1, DYNAMIC));
     observe(&witness, "counted@file", Observed { access_log: false, metrics: true });
     observe(&witness, "logged@file", Observed { access_log: true, metrics: false });
     access_log.close(Duration::from_secs(20));

@@ -83,6 +83,17 @@ fn flags_choose_what_has_series() {
 }
 
 #[test]
+fn buckets_are_in_order_however_they_are_written() {
+    let buckets = vec![5.0, f64::NAN, 0.5, 5.0, f64::INFINITY];
+    let metrics = Metrics::new(Settings { buckets, ..Settings::default() });
+    metrics.configure(&NAMES);
+    observe(&metrics, &exchange(), 200, 1);
+    let buckets = lines(&metrics, "traefik_entrypoint_request_duration_seconds_bucket");
+    let bounds: Vec<_> = buckets.iter().filter_map(|line| line.split("le=\"").nth(1)?.split('"').next()).collect();
+    assert_eq!(bounds, ["0.5", "5", "+Inf"]);
+}
+
+#[test]
 fn a_request_for_ourselves_counts_only_if_asked_for() {
     let internal = Exchange { router: Some("api@internal".into()), ..exchange() };
     for (add_internals, counted) in [(false, 0), (true, 1)] {
