@@ -8,7 +8,8 @@
 //!
 //! * the API without an address for its entry point (`api.insecure: true` and nothing else that
 //!   needs the entry point `traefik`) listens on `127.0.0.1:8080`, not on all addresses: it shows
-//!   the whole configuration to whoever asks;
+//!   the whole configuration to whoever asks. With ping or metrics there too the entry point is on
+//!   all addresses, and the API answers this machine only;
 //! * `--configFile` naming a file that is not there is an error, where Traefik goes on without;
 //! * unknown keys at the top of the file are errors, where Traefik ignores them;
 //! * words that no option knows (`log.format: jsno`) are errors, where Traefik takes the default;
@@ -98,6 +99,9 @@ section! {
         "disableDashboardAd" => disable_dashboard_ad: bool,
         /// The path they are below.
         "basePath" => base_path: String = "/".to_owned(),
+        /// Tollgate's own: answer nobody but this machine. It is so when `insecure` asks for the
+        /// entry point `traefik` and nobody gave that an address.
+        "loopbackOnly" => loopback_only: bool,
     }
 }
 

@@ -72,13 +72,17 @@ impl Checker<'_> {
                 "127.0.0.1"
             }
             (true, true) => {
-                let message = "the API shows the whole configuration to whoever reaches port 8080";
-                let hint = "set entryPoints.traefik.address, or api.insecure to false";
-                self.warning_with_hint("api-open", "api.insecure", message, hint);
+                let message = "the API shows the whole configuration to whoever asks, so without an address for \
+                               the entry point \"traefik\" it answers this machine only (Traefik: everybody)";
+                let hint = "set entryPoints.traefik.address, for example to :8080, to open it";
+                self.warning_with_hint("api-on-loopback", "api.insecure", message, hint);
                 ""
             }
             (false, true) => "",
         };
+        if let Some(api) = config.api.as_mut().filter(|_| insecure_api) {
+            api.loopback_only = true;
+        }
         config.entry_points.insert(INTERNAL.to_owned(), listening(host, 8080));
     }
 
