@@ -51,6 +51,10 @@ const FIRST_WORD: Duration = Duration::from_millis(500);
 /// HTTP/2 (RFC 9113 §6.5.2): what fields of one request may take in all, decoded.
 const MAX_HEADER_LIST: u32 = 64 << 10;
 
+/// Bytes of one HTTP/2 stream that may wait for the client to take them. A client that takes nothing has as many streams
+/// as it may open filled to here.
+const MAX_UNSENT: usize = 64 << 10;
+
 /// How often a silent HTTP/2 client is asked whether it is still there, and how long it may take to say so.
 const PING: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
 
@@ -158,12 +162,16 @@ where
     let mut leaving = false;
     let mut patience = options.timeouts.write.map(Alarm::answering);
     let ended = poll_fn(|cx| {
-        if !leaving && seat.is_draining(cx) {
-            leaving = true;
-            http.as_mut().graceful_shutdown();
-        }
         if let Poll::Ready(ended) = http.as_mut().poll(cx) {
             return Poll::Ready(ended.is_ok());
+        }
+        // Asked before its first request, hyper would close at once, and that request may be half here.
+        if !leaving && seat.is_draining(cx) && connection.requests.load(Ordering::Relaxed) > 0 {
+            leaving = true;
+            http.as_mut().graceful_shutdown();
+            if let Poll::Ready(ended) = http.as_mut().poll(cx) {
+                return Poll::Ready(ended.is_ok());
+            }
         }
         match patience.as_mut().map(|patience| patience.poll(cx, &connection.activity)) {
             Some(Poll::Ready(())) => Poll::Ready(false),
@@ -185,6 +193,7 @@ where
             .timer(TokioTimer::new())
             .max_concurrent_streams(options.max_concurrent_streams)
             .max_header_list_size(options.max_header_bytes.min(MAX_HEADER_LIST))
+            .max_send_buf_size(MAX_UNSENT)
             .keep_alive_interval(PING.0)
             .keep_alive_timeout(PING.1)
             .serve_connection(TokioIo::new(stream), answer)
@@ -215,6 +224,7 @@ async fn answered(
 impl Connection {
     async fn answer(self: Arc<Self>, request: http::Request<Incoming>) -> http::Response<Outgoing> {
         let version = request.version();
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let (mut parts, body) = request.into_parts();
         let client = upgrade::take(&mut parts.extensions);
         let (body, counter) = RequestBody::of(body);
@@ -288,7 +298,7 @@ impl Connection {
     /// Says that this answer is the last if the connection has had enough requests, or is old enough.
     fn close_if_due(&self, response: &mut Response, record: &Record) {
         let options = &self.entry_point.options;
-        let requests = self.requests.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let requests = self.requests.load(Ordering::Relaxed);
         let enough = options.keep_alive_max_requests > 0 && requests >= options.keep_alive_max_requests;
         let old =
             options.keep_alive_max_time.is_some_and(|most| record.exchange.started >= self.opened.into_std() + most);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::census::{Capacity, Connections};
 use crate::connection;
@@ -24,6 +24,9 @@ pub(crate) use listen::bind;
 
 /// How long nobody is accepted after the system had nothing left to accept with.
 const BREATH: Duration = Duration::from_millis(10);
+
+/// How long nothing is said about it after it was said.
+const COMPLAINT: Duration = Duration::from_secs(1);
 
 /// How many connections are shed between two breaths.
 const SHED_AT_ONCE: usize = 64;
@@ -46,6 +49,8 @@ pub(crate) struct Acceptor {
     connections: Arc<Connections>,
     /// A file descriptor to give up for shedding a connection when there is no other.
     reserve: Option<File>,
+    /// When it may be said again that nothing can be accepted.
+    next_complaint: Instant,
 }
 
 impl Acceptor {
@@ -61,6 +66,7 @@ impl Acceptor {
             listener: TcpListener::from_std(listener)?,
             connections: Arc::default(),
             reserve: reserve(),
+            next_complaint: Instant::now(),
         })
     }
 
@@ -134,7 +140,10 @@ impl Acceptor {
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) {
             return;
         }
-        tracing::warn!(entry_point = %self.entry_point.options.name, %error, "cannot accept");
+        if Instant::now() >= self.next_complaint {
+            self.next_complaint = Instant::now() + COMPLAINT;
+            tracing::warn!(entry_point = %self.entry_point.options.name, %error, "cannot accept");
+        }
         if self.reserve.take().is_some() {
             for _ in 0..SHED_AT_ONCE {
                 let Some(Ok((stream, _))) = self.listener.accept().now_or_never() else { break };

@@ -28,7 +28,8 @@ pub use build::{Built, InternalServices, build};
 pub use gateway::{Gateway, Lifecycle, StartError};
 pub use observer::{Observed, Observer};
 pub use options::{
-    EntryPointOptions, ForwardedOptions, GatewayOptions, LifeCycleOptions, QuerySemicolons, TimeoutOptions,
+    AddressError, EntryPointOptions, ForwardedOptions, GatewayOptions, LifeCycleOptions, QuerySemicolons,
+    TimeoutOptions,
 };
 pub use reload::{Reloaded, Reloader};
 pub use resources::Resources;

@@ -1,5 +1,7 @@
 //! What the gateway is told once, at start.
 
+mod from_static;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -7,6 +9,8 @@ use std::time::Duration;
 
 use http::HeaderName;
 use tollgate_limiter::AddressSet;
+
+pub use from_static::AddressError;
 
 /// What the gateway is told once, at start.
 #[derive(Debug, Clone)]
