@@ -1,0 +1,1 @@
+"""What plays a scenario against a gateway and writes down what was seen."""
