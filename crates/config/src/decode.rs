@@ -9,7 +9,7 @@
 //!   an absent one.
 //!
 //! Unlike paerser, a [`Decoder`] goes on after a mistake and collects them all, with places.
-//! Structs are described once with [`section!`], which derives decoding and the API's JSON.
+//! Structs are described once with the macro `section!`, which derives decoding and the API's JSON.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub trait Decode: Sized {
     }
 }
 
-/// A struct of settings. Implemented by [`section!`].
+/// A struct of settings. Implemented by `section!`.
 pub trait Section: Default {
     /// Name of the struct in Traefik, without the pointer: `dynamic.RateLimit`.
     const TYPE: &'static str;
@@ -344,7 +344,7 @@ pub(crate) fn standalone(node: &Node, decoder: &mut Decoder, type_name: &str) {
 /// documentation. Derives `Default`, [`Decode`], [`Section`](crate::decode::Section) and
 /// `Serialize` in the shape of Traefik's API.
 ///
-/// ```ignore
+/// ```text
 /// section! {
 ///     /// A middleware's Redis.
 ///     pub struct Redis: "dynamic.Redis" {

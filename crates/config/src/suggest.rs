@@ -6,14 +6,23 @@
 /// (one for words of up to four letters).
 pub(crate) fn closest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = folded(written);
-    let allowed = if written.chars().count() <= 4 { 1 } else { 2 };
+    let length = written.chars().count();
+    let allowed = if length <= 4 { 1 } else { 2 };
     candidates
         .into_iter()
-        .map(|candidate| (distance(&written, &folded(candidate)), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
+        // A suggestion is a courtesy; thousands of mistakes among thousands of names must not cost minutes.
+        .take(CANDIDATES)
+        .filter_map(|candidate| {
+            let known = folded(candidate);
+            let near = known.chars().count().abs_diff(length) <= allowed;
+            near.then(|| (distance(&written, &known), candidate)).filter(|(distance, _)| *distance <= allowed)
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
+
+/// How many candidates are looked at.
+const CANDIDATES: usize = 500;
 
 fn folded(word: &str) -> String {
     word.chars()

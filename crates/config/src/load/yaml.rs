@@ -74,7 +74,9 @@ impl Loader<'_> {
             let (event, span) = event.map_err(|error| {
                 let marker = error.marker();
                 let place = Place::new(self.file, marker.line(), marker.col() + 1);
-                fatal(place, format!("yaml: {}", error.info()))
+                let mut fatal = fatal(place, format!("yaml: {}", error.info()));
+                fatal.hint = advice(error.info()).map(str::to_owned);
+                fatal
             })?;
             self.on_event(event, span)?;
         }
@@ -227,6 +229,16 @@ fn collection_tag(tag: Option<&Tag>, expected: &str, place: &Place) -> Result<()
 
 fn fatal(place: Place, message: impl Into<String>) -> Box<Diagnostic> {
     Box::new(Diagnostic::error("syntax", "", Some(place), message))
+}
+
+/// What to do about the mistakes that are made most often.
+fn advice(info: &str) -> Option<&'static str> {
+    const ADVICE: [(&str, &str); 3] = [
+        ("unexpected character", "put the value in quotes"),
+        ("mapping values are not allowed", "put a value that has \": \" in it in quotes"),
+        ("tabs disallowed", "indent with spaces"),
+    ];
+    ADVICE.into_iter().find(|(mistake, _)| info.contains(mistake)).map(|(_, advice)| advice)
 }
 
 fn hinted(place: Place, message: impl Into<String>, hint: &str) -> Box<Diagnostic> {
@@ -444,6 +456,8 @@ mod tests {
         assert!(message("a: &a [*a]\n").contains("refers to a value that contains it"));
         assert!(message("<<: 3\n").contains("map merge requires map"));
         assert!(message("a: [1, 2\nb: 3\n").starts_with("t.yml:"));
+        assert!(message("rule: `x`\n").ends_with("; hint: put the value in quotes"));
+        assert!(message("a:\n\tb: 1\n").ends_with("; hint: indent with spaces"));
         assert!(message("? [a]\n: 1\n").contains("a key must be a single value"));
     }
 
