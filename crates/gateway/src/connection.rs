@@ -285,14 +285,17 @@ impl Connection {
         };
         record.exchange.router = Some(Arc::clone(&route.name));
         record.set_observed(route.observed);
-        let answer = AssertUnwindSafe(route.chain.handle(request, &mut record.exchange)).catch_unwind().await;
-        let Ok(response) = answer else {
-            if let Some(observer) = &self.entry_point.observer {
-                observer.panicked(&self.entry_point.options.name);
-            }
-            return respond::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
-        };
-        response
+        // The call itself is inside too: much of a middleware's work is done before it returns its future.
+        let answer = async { route.chain.handle(request, &mut record.exchange).await };
+        let answer = AssertUnwindSafe(answer).catch_unwind().await;
+        answer.unwrap_or_else(|_| self.on_panic())
+    }
+
+    fn on_panic(&self) -> Response {
+        if let Some(observer) = &self.entry_point.observer {
+            observer.panicked(&self.entry_point.options.name);
+        }
+        respond::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
     }
 
     /// Says that this answer is the last if the connection has had enough requests, or is old enough.

@@ -182,13 +182,14 @@ impl Observer for Seen {
     }
 }
 
-/// Panics when it is asked for `/panic`.
+/// Panics when it is asked to, before or after it returns its future.
 struct Panics;
 
 impl Handler for Panics {
     fn handle<'a>(&'a self, request: Request, _exchange: &'a mut Exchange) -> BoxFuture<'a, Response> {
+        assert!(request.uri().path() != "/panic/before", "asked to");
         Box::pin(async move {
-            assert!(request.uri().path() != "/panic", "asked to");
+            assert!(request.uri().path() != "/panic/after", "asked to");
             respond::text(StatusCode::OK, "alive")
         })
     }

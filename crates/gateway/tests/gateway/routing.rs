@@ -123,9 +123,9 @@ async fn a_client_that_leaves_is_told_too() {
 async fn a_panic_is_the_end_of_one_request_only() {
     let running = start("http: {routers: {ping: {rule: 'PathPrefix(`/`)', service: ping@internal}}}");
     let mut client = running.connect().await;
-    for (path, status) in [("/", 200), ("/panic", 500), ("/", 200)] {
+    for (path, status) in [("/", 200), ("/panic/before", 500), ("/panic/after", 500), ("/", 200)] {
         let answer = client.ask(format!("GET {path} HTTP/1.1\r\nHost: a.test\r\n\r\n")).await;
         assert_eq!(answer.status(), status, "{path}");
     }
-    assert_eq!(running.seen.told().panics, 1);
+    assert_eq!(running.seen.told().panics, 2);
 }
