@@ -1,6 +1,6 @@
 //! What is meant: a configuration that cannot hold a mistake.
 //!
-//! Only [`compile`](crate::compile) builds it, from what was written. References are resolved,
+//! Only [`compile`](crate::compile()) builds it, from what was written. References are resolved,
 //! rules parsed, quotas valid, key material read. What was disabled is not in it.
 
 mod redis;

@@ -11,7 +11,7 @@
 //! Failures are of two classes, as in Traefik. What does not decode refuses its whole file: all
 //! mistakes are told with file, line and column, and whoever has the last good configuration goes
 //! on with it. What decodes but cannot work disables its object and what needs it, and nothing
-//! else: [`compile`] never fails.
+//! else: [`compile()`] never fails.
 //!
 //! ```
 //! use std::collections::BTreeMap;
