@@ -22,7 +22,7 @@ pub use api::Api;
 pub use dashboard::Dashboard;
 pub use loopback::LoopbackOnly;
 pub use metrics::MetricsPage;
-pub use ping::{Ping, Terminating};
+pub use ping::Ping;
 pub use state::{Facts, State, StateHandle};
 pub use witness::{Witness, limiter_facts};
 

@@ -9,7 +9,7 @@ use tollgate_rule::canonical;
 
 use crate::answer::ready;
 
-/// Passes on only requests that name this machine by a loopback name or address in `Host`.
+/// Passes on only requests that come from this machine and name it by a loopback name or address in `Host`.
 ///
 /// What listens on the loopback address is out of reach of the network, but not of a page in a browser on this
 /// machine: a name of the attacker's that resolves to 127.0.0.1 makes the browser take the two for one site. Such a
@@ -26,7 +26,7 @@ impl LoopbackOnly {
 
 impl Handler for LoopbackOnly {
     fn handle<'a>(&'a self, request: Request, exchange: &'a mut Exchange) -> BoxFuture<'a, Response> {
-        if is_loopback(&exchange.authority) {
+        if is_loopback_address(exchange.peer_ip()) && is_loopback(&exchange.authority) {
             self.0.handle(request, exchange)
         } else {
             ready(respond::text(StatusCode::FORBIDDEN, "403 only loopback names and addresses are answered here"))

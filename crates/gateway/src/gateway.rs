@@ -51,6 +51,11 @@ pub enum StartError {
 pub struct Lifecycle(Arc<AtomicBool>);
 
 impl Lifecycle {
+    /// The end begins.
+    pub fn end(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     /// Whether new requests should go elsewhere.
     pub fn is_ending(&self) -> bool {
         self.0.load(Ordering::Relaxed)
@@ -111,7 +116,7 @@ impl Gateway {
     /// answers in flight finish, kept-alive connections are told to close, and what is left after the second grace is
     /// cut. Returns when nothing is served any more.
     pub async fn shutdown(mut self) {
-        self.lifecycle.0.store(true, Ordering::Relaxed);
+        self.lifecycle.end();
         // Nobody listens if all threads have died, and then there is nothing to end.
         let _ = self.ending.send(true);
         join_all(std::mem::take(&mut self.threads).into_iter().map(Thread::ended)).await;

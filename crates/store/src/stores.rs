@@ -85,6 +85,8 @@ impl Stores {
     /// Stores whose tasks run on `runtime`, which should have a thread for itself: every request of every thread
     /// may wait for it.
     pub fn new(memory: MemoryOptions, clock: Clock, runtime: tokio::runtime::Handle) -> Self {
+        // Whoever was first has chosen the provider for the process; there is only this one to choose.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let memory = Arc::new(MemoryStore::new(memory, clock.clone()));
         let swept = Arc::downgrade(&memory);
         runtime.spawn(async move {

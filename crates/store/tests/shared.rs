@@ -1,6 +1,8 @@
 //! Several instances and one real server: the limit holds, calls are few, and whatever happens to the server, every
 //! answer comes in time.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -91,7 +93,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_share_one_limit_exactly() {
     let server = Redis::start();
-    let quota = (500, SECOND, 50);
+    // The bucket holds a second's worth, so that a pause of a loaded machine costs nobody anything.
+    let quota = (500, SECOND, 500);
     let mut instances = Vec::new();
     for _ in 0..4 {
         instances.push(Arc::new(Instance::ready(options(server.endpoint()), quota, FailurePolicy::Deny).await));
@@ -115,9 +118,9 @@ async fn instances_share_one_limit_exactly() {
         admitted += client.await.unwrap();
     }
     let elapsed = started.elapsed().as_secs_f64();
-    let bound = 50.0 + 500.0 * elapsed;
+    let bound = 500.0 + 500.0 * elapsed;
     assert!(admitted as f64 <= bound, "{admitted} admitted, {bound} allowed");
-    assert!(admitted as f64 >= 0.99 * (50.0 + 500.0 * 3.0), "{admitted} admitted, {bound} allowed");
+    assert!(admitted as f64 >= 0.99 * (500.0 + 500.0 * 3.0), "{admitted} admitted, {bound} allowed");
     for instance in &instances {
         assert_eq!(instance.redis.snapshot().errors.iter().map(|(_, count)| count).sum::<u64>(), 0);
     }
@@ -150,7 +153,7 @@ async fn a_known_refusal_costs_no_call_and_says_when() {
         let decision = instance.decide("a").await;
         assert_eq!(decision.source, DecisionSource::DenialCache);
         let Verdict::Deny { retry_after } = decision.verdict else { panic!("{decision:?}") };
-        assert!(retry_after > HOUR - SECOND * 5 && retry_after < HOUR + SECOND * 2, "{retry_after:?}");
+        assert!(retry_after + SECOND * 5 > HOUR && retry_after < HOUR + SECOND * 2, "{retry_after:?}");
         assert_eq!(decision.remaining, Some(0));
     }
     assert_eq!(instance.calls(), before);
@@ -362,7 +365,8 @@ async fn a_key_that_somebody_else_wrote_spoils_itself_and_no_other() {
 #[tokio::test]
 async fn a_store_that_nobody_uses_any_more_hangs_up() {
     let server = Redis::start();
-    let clients = || format!("{:?}", server.command(&["CLIENT", "LIST"])).matches("lib-name=tollgate").count();
+    // Besides the connection that asks.
+    let clients = || server.command(&["CLIENT", "LIST"]).text().lines().count() - 1;
     let stores = Stores::new(MemoryOptions::default(), Clock::system(), tokio::runtime::Handle::current());
     for _ in 0..20 {
         let one = stores.redis(options(server.endpoint()));
@@ -370,6 +374,7 @@ async fn a_store_that_nobody_uses_any_more_hangs_up() {
         assert_eq!(stores.shared().len(), 1, "equal options are one store");
         let Store::Redis(redis) = one else { unreachable!("it was made as one") };
         wait_until(|| redis.health() == Health::Available, Duration::from_secs(10)).await;
+        assert!(clients() >= 1);
         drop((redis, same));
     }
     wait_until(|| clients() == 0, Duration::from_secs(10)).await;

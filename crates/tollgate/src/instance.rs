@@ -5,17 +5,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tollgate_admin::{Facts, StateHandle, Terminating, Witness, limiter_facts, settings as shown};
+use tollgate_admin::{Facts, StateHandle, Witness, limiter_facts, settings as shown};
 use tollgate_config::{Context, Diagnostic, DynamicConfig, StaticConfig};
-use tollgate_gateway::{Gateway, Lifecycle, Observer, Reloader, Resources, RuntimeHandle};
+use tollgate_gateway::{Gateway, GatewayOptions, Lifecycle, Observer, Reloader, Resources, RuntimeHandle};
 use tollgate_provider::{Aggregate, Aggregator, ConfigMessage, FileProvider};
 use tollgate_service::Backends;
 use tollgate_store::{Clock, MemoryOptions, Stores};
 use tollgate_telemetry::{AccessLog, Metrics};
 
-use crate::{internal, report, settings};
+use crate::{internal, report, run};
 
 /// Where the dynamic configuration comes from.
 pub(crate) enum Feed {
@@ -28,12 +29,9 @@ pub(crate) enum Feed {
 /// A running instance.
 pub(crate) struct Instance {
     gateway: Gateway,
-    terminating: Terminating,
     access_log: Option<Arc<AccessLog>>,
     /// What watches and applies configurations. Ends with the instance.
     _tasks: JoinSet<()>,
-    /// Stores have a thread for themselves, because requests of every thread wait for them.
-    stores: tokio::runtime::Runtime,
 }
 
 /// Why an instance did not start.
@@ -54,13 +52,11 @@ impl<E: Error + Send + Sync + 'static> From<E> for StartError {
 impl Instance {
     /// Starts everything. When it returns, the first configuration is in force and connections are taken: nobody sees
     /// an instance that does not know its routes yet.
-    pub(crate) async fn start(config: &StaticConfig, feed: Feed) -> Result<Self, StartError> {
-        let stores_runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("tollgate-stores")
-            .enable_all()
-            .build()?;
-        let stores = Stores::new(MemoryOptions::default(), Clock::system(), stores_runtime.handle().clone());
+    ///
+    /// The tasks of the stores are on `stores`: a thread for themselves, because requests of every thread wait for
+    /// them.
+    pub(crate) async fn start(config: &StaticConfig, feed: Feed, stores: Handle) -> Result<Self, StartError> {
+        let stores = Stores::new(MemoryOptions::default(), Clock::system(), stores);
         let resources = Arc::new(Resources { stores, backends: Backends::new(), seed: seed() });
 
         let prometheus = config.metrics.as_ref().and_then(|metrics| metrics.prometheus.as_ref());
@@ -75,14 +71,15 @@ impl Instance {
             }
         }
 
-        let options = settings::gateway(config)?;
-        let entry_points = settings::entry_point_names(&options);
+        let options = GatewayOptions::from_static(config)?;
+        let entry_points: Vec<Arc<str>> =
+            options.entry_points.iter().map(|entry_point| entry_point.name.clone()).collect();
         let state = StateHandle::default();
         let names = entry_points.iter().map(ToString::to_string).collect();
         let witness = Arc::new(Witness::new(metrics.clone(), access_log.clone(), state.clone(), names));
-        let terminating = Terminating::default();
+        let lifecycle = Lifecycle::default();
         let facts = Facts::new(config, env!("CARGO_PKG_VERSION"), SystemTime::now());
-        let services = internal::services(config, facts, &state, metrics.as_ref(), &terminating);
+        let services = internal::services(config, facts, &state, metrics.as_ref(), &lifecycle);
 
         let runtime = RuntimeHandle::default();
         let mut reloader = Reloader::new(runtime.clone(), resources, services, Context::of(config), entry_points);
@@ -101,11 +98,11 @@ impl Instance {
 
         // Without anybody to tell, nothing is remembered for telling.
         let observer = (metrics.is_some() || access_log.is_some()).then_some(witness as Arc<dyn Observer>);
-        let gateway = Gateway::start(options, &runtime, Lifecycle::default(), observer.as_ref())?;
+        let gateway = Gateway::start(options, &runtime, lifecycle, observer.as_ref())?;
         for (name, address) in gateway.local_addrs() {
             tracing::info!(entry_point = %name, %address, "listening");
         }
-        Ok(Self { gateway, terminating, access_log, _tasks: tasks, stores: stores_runtime })
+        Ok(Self { gateway, access_log, _tasks: tasks })
     }
 
     /// The entry points and where they listen.
@@ -122,12 +119,10 @@ impl Instance {
 
     /// Ends in order: says so, finishes what is under way, writes what is left.
     pub(crate) async fn shutdown(self) {
-        self.terminating.begin();
         self.gateway.shutdown().await;
         if let Some(access_log) = &self.access_log {
-            access_log.close(settings::LOG_PATIENCE);
+            access_log.close(run::LOG_PATIENCE);
         }
-        self.stores.shutdown_background();
     }
 }
 

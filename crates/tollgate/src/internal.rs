@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use tollgate_admin::{Api, Dashboard, Facts, LoopbackOnly, MetricsPage, Ping, StateHandle, Terminating};
+use tollgate_admin::{Api, Dashboard, Facts, LoopbackOnly, MetricsPage, Ping, StateHandle};
 use tollgate_config::checked::InternalService;
 use tollgate_config::static_config::INTERNAL;
 use tollgate_config::{DynamicConfig, Format, StaticConfig, load_dynamic_text};
-use tollgate_gateway::InternalServices;
+use tollgate_gateway::{InternalServices, Lifecycle};
 use tollgate_telemetry::Metrics;
 
 /// The handlers of those services that the configuration asks for.
@@ -16,7 +16,7 @@ pub(crate) fn services(
     facts: Facts,
     state: &StateHandle,
     metrics: Option<&Arc<Metrics>>,
-    terminating: &Terminating,
+    lifecycle: &Lifecycle,
 ) -> InternalServices {
     let mut services = InternalServices::default();
     if let Some(api) = &config.api {
@@ -32,7 +32,7 @@ pub(crate) fn services(
     }
     if let Some(ping) = &config.ping {
         let status = StatusCode::from_u16(ping.terminating_status_code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-        services.insert(InternalService::Ping, Arc::new(Ping::new(terminating.clone(), status)));
+        services.insert(InternalService::Ping, Arc::new(Ping::new(lifecycle.clone(), status)));
     }
     if let Some(metrics) = metrics {
         services.insert(InternalService::Prometheus, Arc::new(MetricsPage::new(Arc::clone(metrics))));

@@ -8,7 +8,6 @@ mod instance;
 mod internal;
 mod report;
 mod run;
-mod settings;
 
 use std::process::ExitCode;
 

@@ -1,14 +1,16 @@
 //! `tollgate run`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
+use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tollgate_admin::settings as shown;
 use tollgate_config::{Diagnostic, StaticConfig};
 use tollgate_telemetry::log::Log;
 
 use crate::instance::{Feed, Instance, StartError};
-use crate::{report, settings};
+use crate::report;
 
 /// Serves until it is told to end.
 pub(crate) fn run(flags: &[String]) -> ExitCode {
@@ -42,12 +44,8 @@ pub(crate) fn serve(
         return report::complain("the log is set up already");
     }
     report::log(warnings);
-    let outcome = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(StartError::from)
-        .and_then(|runtime| runtime.block_on(until_the_end(config, feed, &log, started)));
-    log.close(settings::LOG_PATIENCE);
+    let outcome = on_runtimes(|stores| until_the_end(config, feed, &log, stores, started));
+    log.close(LOG_PATIENCE);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(StartError::Refused(problems)) => report::refuse(&problems),
@@ -55,14 +53,30 @@ pub(crate) fn serve(
     }
 }
 
+/// How long a log may take to write what is left when the process ends.
+pub(crate) const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Runs the control plane on this thread, with another for the stores.
+fn on_runtimes<F: Future<Output = Result<(), StartError>>>(
+    program: impl FnOnce(Handle) -> F,
+) -> Result<(), StartError> {
+    let stores = Builder::new_multi_thread().worker_threads(1).thread_name("tollgate-stores").enable_all().build()?;
+    let control = Builder::new_current_thread().enable_all().build()?;
+    let outcome = control.block_on(program(stores.handle().clone()));
+    // Nobody waits for a store that does not answer.
+    stores.shutdown_background();
+    outcome
+}
+
 async fn until_the_end(
     config: &StaticConfig,
     feed: Feed,
     log: &Log,
+    stores: Handle,
     started: impl FnOnce(&Instance),
 ) -> Result<(), StartError> {
     let mut signals = Signals::new()?;
-    let instance = Instance::start(config, feed).await?;
+    let instance = Instance::start(config, feed, stores).await?;
     started(&instance);
     while let Heard::Reopen = signals.next().await {
         instance.reopen_logs();

@@ -1,7 +1,7 @@
 //! The gateway's options as the static configuration says them.
 
 use std::io;
-use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::sync::Arc;
 
 use http::HeaderName;
@@ -46,12 +46,7 @@ fn of_entry_point(name: &str, written: &EntryPoint) -> Result<EntryPointOptions,
         address,
         reuse_port: written.reuse_port,
         forwarded: of_forwarded(&written.forwarded_headers),
-        timeouts: TimeoutOptions {
-            read: responding.read_timeout.limit(),
-            write: responding.write_timeout.limit(),
-            idle: responding.idle_timeout.limit(),
-            ..TimeoutOptions::default()
-        },
+        timeouts: of_timeouts(responding),
         life_cycle: LifeCycleOptions {
             accept_grace: transport.life_cycle.request_accept_grace_timeout.get(),
             grace: transport.life_cycle.grace_time_out.get(),
@@ -69,6 +64,18 @@ fn of_entry_point(name: &str, written: &EntryPoint) -> Result<EntryPointOptions,
     })
 }
 
+fn of_timeouts(written: &static_config::RespondingTimeouts) -> TimeoutOptions {
+    let read = written.read_timeout.limit();
+    TimeoutOptions {
+        // A head is part of the request: whoever gives that less time, or all the time in the world, means both.
+        head: read.and_then(|read| TimeoutOptions::default().head.map(|head| head.min(read))),
+        read,
+        write: written.write_timeout.limit(),
+        // As in Go: without an idle timeout the one for reading counts.
+        idle: written.idle_timeout.limit().or(read),
+    }
+}
+
 fn of_forwarded(written: &static_config::ForwardedHeaders) -> ForwardedOptions {
     // A name that no header can have is one that no client can withdraw.
     let connection = written.connection.iter().filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok());
@@ -82,7 +89,10 @@ fn of_forwarded(written: &static_config::ForwardedHeaders) -> ForwardedOptions {
 
 fn resolve(address: &Address) -> io::Result<SocketAddr> {
     if address.host.is_empty() {
-        return Ok((Ipv6Addr::UNSPECIFIED, address.port).into());
+        // All addresses: of both families through one socket, where there is IPv6 at all.
+        let has_ipv6 = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok();
+        let host = if has_ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { IpAddr::from(Ipv4Addr::UNSPECIFIED) };
+        return Ok((host, address.port).into());
     }
     let mut addresses = (address.host.as_str(), address.port).to_socket_addrs()?;
     addresses.next().ok_or_else(|| io::ErrorKind::NotFound.into())

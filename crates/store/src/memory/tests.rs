@@ -94,7 +94,7 @@ fn limits_do_not_share_buckets() {
 fn what_is_told_about_a_decision() {
     let (store, clock) = store(100);
     let limit = limit("l", 1, Duration::from_secs(10), 3);
-    let mut decide = || store.decide(&limit, &Source::Host("a").into());
+    let decide = || store.decide(&limit, &Source::Host("a").into());
     let first = decide();
     assert_eq!((first.verdict, first.remaining), (Verdict::Allow, Some(2)));
     assert_eq!(first.reset_after, Some(Duration::from_secs(10)));

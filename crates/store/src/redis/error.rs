@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Timeout,
     /// No connection, or it broke.
     Unreachable,
+    /// The two do not believe each other's certificates, or one of them does not speak TLS.
+    Tls,
     /// The server wants a password, or another one.
     Credentials,
     /// The ACL user may not do what the script does.
@@ -41,9 +43,10 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Timeout,
         Self::Unreachable,
+        Self::Tls,
         Self::Credentials,
         Self::Permission,
         Self::ReadOnly,
@@ -60,6 +63,7 @@ impl ErrorKind {
         match self {
             Self::Timeout => "timeout",
             Self::Unreachable => "unreachable",
+            Self::Tls => "tls",
             Self::Credentials => "credentials",
             Self::Permission => "permission",
             Self::ReadOnly => "read_only",
@@ -77,6 +81,7 @@ impl ErrorKind {
         match self {
             Self::Timeout | Self::NotReady | Self::Protocol | Self::Refused => "",
             Self::Unreachable => "check the endpoint and that the server is running",
+            Self::Tls => "check tls.ca, the name in the server's certificate, and that the port speaks TLS",
             Self::Credentials => "check username and password of the store",
             Self::Permission => "the user needs: ~tollgate:* +evalsha +script|load +time +get +set +select +ping",
             Self::ReadOnly => "the endpoint is a replica; name the primary",
@@ -114,6 +119,7 @@ impl fmt::Display for ErrorKind {
         f.write_str(match self {
             Self::Timeout => "no answer in time",
             Self::Unreachable => "cannot be reached",
+            Self::Tls => "no TLS connection",
             Self::Credentials => "log-in refused",
             Self::Permission => "permission missing",
             Self::ReadOnly => "is a replica",
@@ -132,6 +138,7 @@ impl From<redis::RedisError> for StoreError {
         let detail = error.to_string();
         let kind = match error.code() {
             Some(code) => ErrorKind::of_code(code, &detail),
+            None if speaks_of_tls(&detail) => ErrorKind::Tls,
             None if error.is_timeout() => ErrorKind::Timeout,
             None if error.kind() == redis::ErrorKind::AuthenticationFailed => ErrorKind::Credentials,
             None if error.is_io_error() || error.is_connection_dropped() || error.is_connection_refusal() => {
@@ -142,4 +149,19 @@ impl From<redis::RedisError> for StoreError {
         };
         Self { kind, detail }
     }
+}
+
+/// The words of the TLS library: its errors arrive as errors of the socket.
+fn speaks_of_tls(detail: &str) -> bool {
+    [
+        "certificate",
+        "TLS",
+        "InvalidContentType",
+        "corrupt message",
+        "peer is incompatible",
+        "UnknownIssuer",
+        "BadSignature",
+    ]
+    .iter()
+    .any(|word| detail.contains(word))
 }

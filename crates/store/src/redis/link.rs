@@ -108,8 +108,7 @@ impl Link {
         *self.connection.lock() = None;
         *self.failure.lock() = Some(error.clone());
         if !self.open.swap(true, Ordering::AcqRel) {
-            let endpoint = &self.options.endpoint;
-            tracing::error!(store = %endpoint, %error, "the store cannot be used: failure policies are in force");
+            tracing::error!(store = %self.options.name(), %error, "the store cannot be used: failure policies are in force");
             self.wake.notify_one();
         }
     }
@@ -119,7 +118,7 @@ impl Link {
         self.timeouts.store(0, Ordering::Relaxed);
         let failed_before = self.failure.lock().take().is_some();
         if self.open.swap(false, Ordering::AcqRel) && failed_before {
-            tracing::warn!(store = %self.options.endpoint, "the store can be used again");
+            tracing::warn!(store = %self.options.name(), "the store can be used again");
         }
     }
 
@@ -146,7 +145,7 @@ impl Link {
     fn say_once(&self, error: StoreError) {
         let mut failure = self.failure.lock();
         if failure.as_ref().is_none_or(|before| before.kind != error.kind) {
-            tracing::error!(store = %self.options.endpoint, %error, "the store cannot be used: failure policies are in force");
+            tracing::error!(store = %self.options.name(), %error, "the store cannot be used: failure policies are in force");
         }
         *failure = Some(error);
     }

@@ -54,6 +54,11 @@ impl fmt::Debug for RedisTls {
 }
 
 impl RedisOptions {
+    /// What the store is called in logs and metrics: the endpoint, and the database if it is not the first.
+    pub(crate) fn name(&self) -> String {
+        if self.database == 0 { self.endpoint.clone() } else { format!("{}/{}", self.endpoint, self.database) }
+    }
+
     /// A client for these options. It does not connect yet.
     pub(super) fn client(&self) -> redis::RedisResult<redis::Client> {
         let (host, port) = split(&self.endpoint);
@@ -69,11 +74,33 @@ impl RedisOptions {
             settings = settings.set_password(&self.password);
         }
         let tcp = redis::io::tcp::TcpSettings::default().set_nodelay(true);
-        let address = redis::ConnectionAddr::Tcp(host.to_owned(), port);
+        let host = host.to_owned();
+        let address = match &self.tls {
+            None => redis::ConnectionAddr::Tcp(host, port),
+            Some(tls) => {
+                let insecure = tls.insecure_skip_verify;
+                redis::ConnectionAddr::TcpTls { host, port, insecure, tls_params: None }
+            }
+        };
         let info = redis::IntoConnectionInfo::into_connection_info(address)?
             .set_redis_settings(settings)
             .set_tcp_settings(tcp);
-        redis::Client::open(info)
+        match &self.tls {
+            None => redis::Client::open(info),
+            Some(tls) => redis::Client::build_with_tls(info, tls.certificates()),
+        }
+    }
+}
+
+impl RedisTls {
+    fn certificates(&self) -> redis::TlsCertificates {
+        redis::TlsCertificates {
+            root_cert: self.ca.as_ref().map(|pem| pem.clone().into_bytes()),
+            client_tls: self.identity.as_ref().map(|(certificate, key)| redis::ClientTlsConfig {
+                client_cert: certificate.clone().into_bytes(),
+                client_key: key.clone().into_bytes(),
+            }),
+        }
     }
 }
 

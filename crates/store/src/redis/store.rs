@@ -85,7 +85,7 @@ impl RedisStore {
     /// The counts so far.
     pub fn snapshot(&self) -> StoreSnapshot {
         StoreSnapshot {
-            name: self.link.options().endpoint.clone(),
+            name: self.link.options().name(),
             denials: self.book.len() as u64,
             available: self.link.is_closed(),
             ..self.stats.snapshot()

@@ -1,0 +1,93 @@
+//! The shared store over TLS: a real server, certificates made for the test.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tollgate_store::{Clock, ErrorKind, Health, MemoryOptions, RedisOptions, RedisTls, Store, Stores};
+use tollgate_testkit::redis::Redis;
+use tollgate_testkit::{free_port, wait_until};
+
+/// An authority, a server that it vouches for, and a client likewise; and a stranger.
+struct Papers {
+    ca: String,
+    server: (String, String),
+    client: (String, String),
+    stranger: String,
+}
+
+fn papers() -> Papers {
+    let authority = || {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let ours = authority();
+    let issue = |name: &str| {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &ours).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    };
+    Papers { ca: ours.pem(), server: issue("localhost"), client: issue("gateway"), stranger: authority().pem() }
+}
+
+fn server(papers: &Papers, directory: &std::path::Path) -> (Redis, u16) {
+    for (name, text) in [("ca", &papers.ca), ("certificate", &papers.server.0), ("key", &papers.server.1)] {
+        std::fs::write(directory.join(name), text).unwrap();
+    }
+    let port = free_port();
+    let file = |option: &str, name: &str| format!("{option} {}", directory.join(name).display());
+    let lines = [
+        format!("tls-port {port}"),
+        file("tls-ca-cert-file", "ca"),
+        file("tls-cert-file", "certificate"),
+        file("tls-key-file", "key"),
+        "tls-auth-clients yes".to_owned(),
+    ];
+    (Redis::with_config(&lines.each_ref().map(String::as_str)), port)
+}
+
+#[tokio::test]
+async fn who_is_who_is_proved_on_both_sides() {
+    let papers = papers();
+    let directory = tempfile::tempdir().unwrap();
+    let (plain, port) = server(&papers, directory.path());
+    let stores = Stores::new(MemoryOptions::default(), Clock::system(), tokio::runtime::Handle::current());
+    let tls = |ca: &str, identity: bool, insecure_skip_verify| RedisTls {
+        ca: Some(ca.to_owned()),
+        identity: identity.then(|| papers.client.clone()),
+        insecure_skip_verify,
+    };
+    let health = async |host: &str, port: u16, tls: RedisTls| {
+        let store = stores.redis(RedisOptions {
+            endpoint: format!("{host}:{port}"),
+            username: String::new(),
+            password: String::new(),
+            database: 0,
+            connect_timeout: Duration::from_secs(2),
+            deadline: Duration::from_secs(2),
+            tls: Some(tls),
+        });
+        let Store::Redis(store) = store else { unreachable!("it was made as one") };
+        let settled = || match store.health() {
+            Health::Available => true,
+            Health::Unavailable(error) => error.detail != "not connected yet",
+        };
+        wait_until(settled, Duration::from_secs(10)).await;
+        store.health()
+    };
+    assert_eq!(health("localhost", port, tls(&papers.ca, true, false)).await, Health::Available);
+    assert_eq!(health("localhost", port, tls(&papers.stranger, true, true)).await, Health::Available);
+    for (what, host, port, tls) in [
+        ("an authority that did not sign", "localhost", port, tls(&papers.stranger, true, false)),
+        ("a name that is not in the certificate", "127.0.0.1", port, tls(&papers.ca, true, false)),
+        ("a server without TLS", "localhost", plain.port(), tls(&papers.ca, true, false)),
+    ] {
+        let Health::Unavailable(error) = health(host, port, tls).await else { panic!("{what} was believed") };
+        assert_eq!(error.kind, ErrorKind::Tls, "{what}: {error}");
+        assert!(error.to_string().contains("hint: check tls.ca"), "{error}");
+    }
+    let refused = health("localhost", port, tls(&papers.ca, false, false)).await;
+    assert!(matches!(refused, Health::Unavailable(_)), "a client without a certificate");
+}
