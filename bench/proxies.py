@@ -6,6 +6,7 @@ X-Forwarded fields set, the same paths. What stands for a path is told in `ROUTE
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -34,9 +35,14 @@ ROUTES = {
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port nobody listens on, below those that Linux gives to outgoing connections."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port := random.randint(20_000, 32_000)))
+            except OSError:
+                continue
+            return port
 
 
 def wait_for(port: int, name: str) -> None:

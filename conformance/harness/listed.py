@@ -7,7 +7,8 @@ from pathlib import Path
 
 from .notes import Difference
 
-ROW = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \| (.+) \| (.+) \| (.+) \|$")
+# A pattern that holds a backquote stands in two of them, as Markdown wants it.
+ROW = re.compile(r"^\| `(.+?)` \| (?:`([^`]+)`|``(.+?)``) \| (.+) \| (.+) \| (.+) \|$")
 
 
 @dataclass(frozen=True)
@@ -24,4 +25,4 @@ class Listed:
 
 def read(path: Path) -> list[Listed]:
     rows = (ROW.match(line) for line in path.read_text("utf-8").splitlines())
-    return [Listed(row[1], row[2], row[5]) for row in rows if row]
+    return [Listed(row[1], row[2] or row[3], row[6]) for row in rows if row]

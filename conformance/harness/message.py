@@ -123,7 +123,11 @@ class Reader:
         if head.values("transfer-encoding"):
             body, trailers = self.chunked()
             return Message(head, body, trailers)
-        return Message(head, self.exactly(int(head.value("content-length") or 0)))
+        length = int(head.value("content-length") or 0)
+        body = self.exactly(length)
+        if len(body) < length:
+            raise Malformed(f"a body of {length} bytes ends after {len(body)}")
+        return Message(head, body)
 
     def answer(self, method: str) -> Message | None:
         """The next final answer to a request of `method`; interim answers are skipped."""

@@ -57,8 +57,7 @@ class Scenario:
         notes: dict = {}
         for step in self.steps:
             if not scene.gateway.alive:
-                notes["gateway"] = "ended by itself"
-                break
+                raise RuntimeError(f"{scene.program.name} ended by itself:\n{scene.gateway.log()[-2000:]}")
             notes[step.label] = step.play(scene)
         return scene.plain(notes)
 

@@ -221,7 +221,7 @@ SCENARIOS = [
         files={
             "conf/x.yml": http({"x": on("/x"), "z": on("/z", "elsewhere")}),
             "conf/y.yaml": 'http: {routers: {y: {rule: "Path(`/y`)", service: one, middlewares: [elsewhere]}}}',
-            "conf/m.toml": '[http.middlewares.elsewhere.rateLimit]\naverage = 9\nperiod = "1s"\n',
+            "conf/m.toml": '[http.middlewares.elsewhere.rateLimit]\naverage = 9\nburst = 9\n',
             "conf/below/d.yml": 'http: {routers: {deep: {rule: "Path(`/deep`)", service: one}}}',
             "conf/ignored.txt": "not: [yaml",
         },

@@ -26,7 +26,7 @@ SCENARIOS = [
     site("read-timeout", {"transport": {"respondingTimeouts": {"readTimeout": "600ms"}}}, [
         Raw("unfinished head", b"GET /a HTTP/1.1\r\nHost: a.test\r\n", idle=2, first=2.5),
         Raw("unfinished body", b"POST /a HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nabc", idle=2, first=2.5, watch=("closed",)),
-        Raw("finished", b"GET /a HTTP/1.1\r\nHost: a.test\r\n\r\n"),
+        Raw("finished", b"GET /finished HTTP/1.1\r\nHost: a.test\r\n\r\n", "/finished"),
     ]),
     site("idle-timeout", {"transport": {"respondingTimeouts": {"idleTimeout": "400ms"}}}, [
         Raw("kept", b"GET /a HTTP/1.1\r\nHost: a.test\r\n\r\n", idle=1.5),

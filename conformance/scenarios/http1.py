@@ -67,7 +67,7 @@ CODINGS = [
     message("S18", "space before the colon", b"Transfer-Encoding : chunked\r\nContent-Length: 5\r\n", b"hello"),
     message("S19", "vertical tab before chunked", b"Transfer-Encoding: \x0bchunked\r\nContent-Length: 5\r\n", b"hello"),
     message("S20", "NUL inside chunked", b"Transfer-Encoding: chun\x00ked\r\nContent-Length: 5\r\n", b"hello"),
-    message("S21", "folded coding", b"Transfer-Encoding:\r\n chunked\r\nContent-Length: 5\r\n", b"hello"),
+    message("S21", "folded coding", b"Transfer-Encoding:\r\n chunked\r\nContent-Length: 15\r\n", CHUNK),
     message("S22", "chunked on 1.0", TE + b"Connection: keep-alive\r\n", CHUNK, version=b"1.0"),
 ]
 

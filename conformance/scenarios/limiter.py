@@ -1,5 +1,6 @@
 """The rate limiter: single decisions, replies, scope, what survives what."""
 
+import time
 from dataclasses import dataclass
 
 from harness.client import connect
@@ -61,6 +62,30 @@ class Flood:
         return {"passed": Near(passed, self.count * 0.001)}
 
 
+@dataclass
+class Pressed:
+    """Requests one after the other as fast as they are answered, for some seconds: how many more
+    went through than `burst` and `rate` allow for the time it took."""
+
+    label: str
+    seconds: float
+    rate: float
+    burst: int
+
+    def play(self, scene: Scene) -> dict:
+        passed, started = 0, time.monotonic()
+        last = started
+        with connect(scene.port("web")) as stream:
+            reader = Reader(lambda: stream.recv(65536))
+            while time.monotonic() - started < self.seconds:
+                stream.sendall(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+                message = reader.answer("GET")
+                if message is not None and message.status == 200:
+                    passed, last = passed + 1, time.monotonic()
+        allowed = self.burst + int(self.rate * (last - started))
+        return {"beyond": Near(passed - allowed, 6)}
+
+
 def keyed(key: str) -> tuple[str, ...]:
     return (f"X-Key: {key}",)
 
@@ -111,8 +136,9 @@ SINGLE = [
     *both_stores(
         "throughput",
         lambda redis: rate(100, 100, redis=redis),
-        [Burst("as fast as it goes", 250, tolerance=0)],
+        [Pressed("two seconds", 2.0, rate=100, burst=100)],
         timed=True,
+        claims=lambda notes: [] if notes["two seconds"]["beyond"].value <= 1 else [f"admitted too many: {notes}"],
     ),
     Scenario(
         "limiter/methods-and-versions",
@@ -262,6 +288,17 @@ SCOPE = [
             InTurn("bare", (("/a", ()),) * 2, entry="bare"),
         ],
         static={"entryPoints": {"bare": {"address": "@listen:bare@"}}},
+    ),
+    Scenario(
+        "limiter/refused-by-the-second",
+        http(
+            {"a": on("/a", "everybody", "each")},
+            {"everybody": rate(1, 3, "1h"), "each": rate(1, 1, "1h", **PER_KEY)},
+        ),
+        [InTurn("one client three times, then another", (
+            ("/a", keyed("a")), ("/a", keyed("a")), ("/a", keyed("a")), ("/a", keyed("b"))))],
+        claims=lambda notes: [] if notes["one client three times, then another"][3] == 200 else
+        ["a refused request was charged"],
     ),
     Scenario(
         "limiter/two-in-a-chain",

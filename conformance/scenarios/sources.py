@@ -165,7 +165,7 @@ SCENARIOS = [
     table("excluded", EXCLUDED),
     table("headers", HEADERS),
     table("bypasses", BYPASSES, one_bucket(
-        "R62-ports", "R63-junk", "R64-mapped", "R65-spellings", "R70-second-line", "R72-other-names")),
+        "R62-ports", "R63-junk", "R64-mapped", "R65-spellings", "R72-other-names")),
     Scenario(
         "sources/hosts",
         configuration([row for row in HEADERS if row.id == "host"]),
