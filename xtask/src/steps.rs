@@ -18,11 +18,10 @@ const STEPS: &[Step] = &[
         arguments: &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],
         environment: &[],
     },
-    Step { name: "build", program: "cargo", arguments: &["build", "--locked", "--workspace"], environment: &[] },
     Step {
         name: "tests",
         program: "cargo",
-        arguments: &["test", "--locked", "--workspace", "--all-targets", "--no-fail-fast"],
+        arguments: &["test", "--locked", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"],
         environment: &[],
     },
     Step {

@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "gateway",
         &["limiter", "rule", "wire", "store", "config", "pipeline", "telemetry", "provider", "middleware", "service"],
     ),
-    ("admin", &["limiter", "rule", "store", "config", "pipeline", "telemetry", "gateway"]),
+    ("admin", &["limiter", "rule", "wire", "store", "config", "pipeline", "telemetry", "gateway"]),
     (
         "tollgate",
         &[

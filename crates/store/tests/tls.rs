@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tollgate_store::{Clock, ErrorKind, Health, MemoryOptions, RedisOptions, RedisTls, Store, Stores};
 use tollgate_testkit::redis::Redis;
 use tollgate_testkit::{free_port, wait_until};
@@ -18,18 +18,29 @@ struct Papers {
 }
 
 fn papers() -> Papers {
-    let authority = || {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
+    // Everybody has a name of his own: a certificate whose issuer has its own name is taken for self-signed.
+    let named = |name: &str| {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
+    };
+    let authority = |name| {
+        let mut params = named(name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
     };
-    let ours = authority();
+    let ours = authority("authority");
     let issue = |name: &str| {
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &ours).unwrap();
+        let certificate = named(name).signed_by(&key, &ours).unwrap();
         (certificate.pem(), key.serialize_pem())
     };
-    Papers { ca: ours.pem(), server: issue("localhost"), client: issue("gateway"), stranger: authority().pem() }
+    Papers {
+        ca: ours.pem(),
+        server: issue("localhost"),
+        client: issue("gateway"),
+        stranger: authority("stranger").pem(),
+    }
 }
 
 fn server(papers: &Papers, directory: &std::path::Path) -> (Redis, u16) {
