@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::diagnostic::{Diagnostic, Subject};
 use crate::name::QualifiedName;
 
 /// How an object fares.
@@ -46,6 +47,22 @@ pub struct Statuses {
     pub services: BTreeMap<QualifiedName, ObjectStatus>,
     /// The priority that each router has, written or derived.
     pub priorities: BTreeMap<QualifiedName, i64>,
+}
+
+impl Statuses {
+    /// Notes what was found after compiling: the object that it is about is disabled.
+    pub fn disable(&mut self, found: &Diagnostic) {
+        let object = match &found.subject {
+            Some(Subject::Router(name)) => self.routers.get_mut(name),
+            Some(Subject::Middleware(name)) => self.middlewares.get_mut(name),
+            Some(Subject::Service(name)) => self.services.get_mut(name),
+            None => None,
+        };
+        if let Some(object) = object {
+            object.errors.push(found.message.clone());
+            object.raise(Status::Disabled);
+        }
+    }
 }
 
 impl ObjectStatus {

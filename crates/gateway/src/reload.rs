@@ -56,12 +56,15 @@ impl Reloader {
     /// Requests that are under way end with what they began with, and the last of them takes the old snapshot along.
     pub fn apply(&mut self, config: Arc<MergedConfig>) -> Reloaded {
         let began = Instant::now();
-        let compiled = compile(&config, &self.context);
+        let mut compiled = compile(&config, &self.context);
         let generation = self.generation + 1;
         let Built { runtime, diagnostics } =
             build(&compiled.config, &self.entry_points, &self.resources, &self.internal, generation);
         self.runtime.swap(runtime);
         self.generation = generation;
+        for found in &diagnostics {
+            compiled.status.disable(found);
+        }
         Reloaded {
             generation,
             at: SystemTime::now(),

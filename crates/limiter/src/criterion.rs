@@ -50,19 +50,29 @@ impl Criterion {
     /// The source of a request.
     pub fn source<'a>(&self, attributes: &'a dyn Attributes) -> Source<'a> {
         match self {
-            Self::RemoteAddress { ipv6_subnet } => Source::Address(address::group(attributes.peer(), *ipv6_subnet)),
-            Self::ForwardedDepth { depth, ipv6_subnet } => {
-                let address = forwarded(attributes)
-                    .and_then(|chain| chain.rsplit(',').nth(depth.saturating_sub(1)))
-                    .and_then(address::parse)
-                    .unwrap_or_else(|| attributes.peer());
-                Source::Address(address::group(address, *ipv6_subnet))
-            }
-            Self::ForwardedExcluding { excluded } => {
-                Source::Address(last_not_excluded(attributes, excluded).unwrap_or_else(|| attributes.peer()))
-            }
             Self::Header(name) => Source::Header(attributes.header(name).unwrap_or_default()),
             Self::Host => Source::Host(attributes.host()),
+            Self::RemoteAddress { ipv6_subnet } | Self::ForwardedDepth { ipv6_subnet, .. } => {
+                let found = self.address(attributes);
+                Source::Address(found.unwrap_or_else(|| address::group(attributes.peer(), *ipv6_subnet)))
+            }
+            Self::ForwardedExcluding { .. } => {
+                Source::Address(self.address(attributes).unwrap_or_else(|| attributes.peer()))
+            }
+        }
+    }
+
+    /// The address of the client, if this looks for one and finds one. Whoever grants something to an address asks
+    /// here: where a limit counts the peer because nobody better is named, nothing may be granted to it.
+    pub fn address(&self, attributes: &dyn Attributes) -> Option<IpAddr> {
+        match self {
+            Self::RemoteAddress { ipv6_subnet } => Some(address::group(attributes.peer(), *ipv6_subnet)),
+            Self::ForwardedDepth { depth, ipv6_subnet } => {
+                let named = forwarded(attributes)?.rsplit(',').nth(depth.saturating_sub(1))?;
+                Some(address::group(address::parse(named)?, *ipv6_subnet))
+            }
+            Self::ForwardedExcluding { excluded } => last_not_excluded(attributes, excluded),
+            Self::Header(_) | Self::Host => None,
         }
     }
 }

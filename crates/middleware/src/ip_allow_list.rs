@@ -1,12 +1,8 @@
 //! `ipAllowList`: only lets requests from listed addresses through.
 
-use std::net::IpAddr;
-
-use http::{HeaderName, StatusCode};
-use tollgate_limiter::{AddressSet, Criterion, address};
-use tollgate_pipeline::{BoxFuture, Exchange, Middleware, Next, Request, Response, respond};
-
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+use http::StatusCode;
+use tollgate_limiter::{AddressSet, Criterion};
+use tollgate_pipeline::{BoxFuture, Exchange, Middleware, Next, Request, RequestView, Response, respond};
 
 /// Refuses requests whose client is not on the list (Traefik's `ipAllowList`).
 ///
@@ -24,30 +20,9 @@ pub struct IpAllowList {
 
 impl IpAllowList {
     fn allows(&self, request: &Request, exchange: &Exchange) -> bool {
-        self.client(request, exchange).is_some_and(|address| self.allowed.contains(address))
+        let client = self.strategy.address(&RequestView::new(request, exchange));
+        client.is_some_and(|address| self.allowed.contains(address))
     }
-
-    fn client(&self, request: &Request, exchange: &Exchange) -> Option<IpAddr> {
-        match &self.strategy {
-            Criterion::ForwardedDepth { depth, ipv6_subnet } => {
-                let named = forwarded(request)?.rsplit(',').nth(depth.saturating_sub(1))?;
-                Some(address::group(address::parse(named)?, *ipv6_subnet))
-            }
-            Criterion::ForwardedExcluding { excluded } => forwarded(request)?
-                .rsplit(',')
-                .filter(|part| !part.trim().is_empty())
-                .map(address::parse)
-                .find(|address| address.is_none_or(|address| !excluded.contains(address)))?,
-            Criterion::RemoteAddress { ipv6_subnet } => Some(address::group(exchange.peer_ip(), *ipv6_subnet)),
-            // Not addresses; the configuration cannot say this of an allow list.
-            Criterion::Header(_) | Criterion::Host => None,
-        }
-    }
-}
-
-/// The forwarded chain; the entry point has joined its lines.
-fn forwarded(request: &Request) -> Option<&str> {
-    request.headers().get(X_FORWARDED_FOR)?.to_str().ok()
 }
 
 impl Middleware for IpAllowList {
@@ -75,7 +50,7 @@ mod tests {
             IpAllowList { allowed: AddressSet::parse(allowed).unwrap(), strategy, refusal: StatusCode::FORBIDDEN };
         let mut request = get("/");
         if let Some(chain) = chain {
-            request.headers_mut().insert(X_FORWARDED_FOR, chain.parse().unwrap());
+            request.headers_mut().insert("x-forwarded-for", chain.parse().unwrap());
         }
         let mut exchange = exchange();
         exchange.peer.set_ip(peer.parse().unwrap());

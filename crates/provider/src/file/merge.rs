@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tollgate_config::decode::Decoder;
-use tollgate_config::load::load_node;
+use tollgate_config::load::load_dynamic_node;
 use tollgate_config::node::{Key, Value};
 use tollgate_config::{Diagnostic, DynamicConfig, Format, Node, Place, load_dynamic_text};
 
@@ -48,7 +48,7 @@ pub(super) fn load_all(snapshot: &Snapshot) -> Loaded {
 
 fn load_file(path: &Path, text: &Text) -> Result<(Node, Vec<Diagnostic>), Vec<Diagnostic>> {
     let (text, format) = readable(path, text)?;
-    let node = load_node(text, format, &path.display().to_string())?;
+    let node = load_dynamic_node(text, format, &path.display().to_string())?;
     let mut decoder = Decoder::default();
     DynamicConfig::decode(&node, &mut decoder);
     let diagnostics = decoder.into_diagnostics();
