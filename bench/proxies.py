@@ -176,7 +176,7 @@ class Tollgate(Traefik):
     words = ("run",)
 
     def version(self) -> str:
-        return first_line(self.binary, "--version")
+        return first_line(self.binary, "--version").removeprefix("tollgate ")
 
 
 class Nginx(Proxy):
