@@ -7,6 +7,7 @@
 
 pub mod fault_proxy;
 pub mod message;
+pub mod oracle;
 pub mod port;
 pub mod raw_client;
 pub mod redis;
@@ -16,6 +17,7 @@ pub mod wait;
 
 pub use fault_proxy::{Fault, FaultProxy};
 pub use message::Message;
+pub use oracle::{Admission, certain_excess};
 pub use port::free_port;
 pub use raw_client::{RawClient, http_get};
 pub use redis::Redis;

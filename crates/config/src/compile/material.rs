@@ -6,12 +6,20 @@ use std::path::Path;
 /// (Traefik `types.FileOrContent`). With
 /// [`everybody_reads`] the only file access of compiling.
 pub(super) fn read(setting: &str) -> Result<String, std::io::Error> {
-    if !setting.contains('\n') && Path::new(setting).exists() {
-        std::fs::read_to_string(setting)
-    } else {
-        Ok(setting.to_owned())
+    let path = Path::new(setting);
+    if setting.contains('\n') || !path.exists() {
+        return Ok(setting.to_owned());
     }
+    let file = std::fs::metadata(path)?;
+    if !file.is_file() || file.len() > SIZE_MAX {
+        // A device or a pipe may never end.
+        return Err(std::io::Error::other("not a file of certificates or keys"));
+    }
+    std::fs::read_to_string(path)
 }
+
+/// More than any bundle of authorities has.
+const SIZE_MAX: u64 = 4 << 20;
 
 /// Whether a setting names a file that any user of the machine may read.
 pub(super) fn everybody_reads(setting: &str) -> bool {

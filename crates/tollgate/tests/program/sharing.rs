@@ -1,9 +1,9 @@
 //! One limit, whoever is asked.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tollgate_testkit::{Redis, Upstream};
+use tollgate_testkit::{Admission, FaultProxy, Redis, Upstream, certain_excess};
 
 use crate::instance::{Instance, Setup};
 
@@ -139,4 +139,86 @@ http:
             assert_eq!(instance.get("a.test", "/").await.status(), 200);
         }
     }
+}
+
+/// Three instances under a flood, one of them killed and started again, the store's connection of another cut: in no
+/// window did more get through than the limit, and little less did.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_window_holds_too_many_whoever_is_killed() {
+    let (limit, burst) = (200, 200);
+    let upstream = Upstream::answering(ANSWER);
+    let redis = Redis::start();
+    let proxy = FaultProxy::start(redis.address());
+    let setup = |store: &str| {
+        Setup::new(&format!(
+            "
+http:
+  middlewares: {{limit: {{rateLimit: {{average: {limit}, burst: {burst}, redis: {{endpoints: [\"{store}\"]}}}}}}}}
+  routers: {{r: {{rule: \"PathPrefix(`/`)\", service: s, middlewares: [limit]}}}}
+  services: {{s: {{loadBalancer: {{servers: [{{url: \"{}\"}}]}}}}}}
+",
+            upstream.url()
+        ))
+    };
+    let direct = redis.endpoint();
+    let steady = Arc::new(setup(&direct).start());
+    let cut = Arc::new(setup(&proxy.endpoint()).start());
+    wait_for_store(&steady).await;
+    wait_for_store(&cut).await;
+
+    let started = Instant::now();
+    let over = move || started.elapsed() > Duration::from_secs(5);
+    let flood = |instance: Arc<Instance>| {
+        tokio::spawn(async move {
+            let mut admitted = Vec::new();
+            while !over() {
+                let sent = Instant::now();
+                match instance.get("a.test", "/").await.status() {
+                    200 => admitted.push(Admission { sent, answered: Instant::now() }),
+                    429 => {}
+                    other => panic!("answered with {other}"),
+                }
+            }
+            admitted
+        })
+    };
+    let mut clients: Vec<_> =
+        [&steady, &steady, &cut, &cut].into_iter().map(|instance| flood(instance.clone())).collect();
+    for _life in 0..3 {
+        let mortal = setup(&direct).start();
+        let address = mortal.web;
+        clients.push(tokio::spawn(async move {
+            let mut admitted = Vec::new();
+            // Until it is killed, and then a request may find nobody.
+            while let Some(admission) = try_get(address).await {
+                admitted.extend(admission);
+            }
+            admitted
+        }));
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        proxy.cut();
+        // Dropping it is kill -9.
+        drop(mortal);
+    }
+    let mut admitted = Vec::new();
+    for client in clients {
+        admitted.extend(client.await.unwrap());
+    }
+    let excess = certain_excess(limit, Duration::from_secs(1), burst, &admitted);
+    assert!(excess <= 0.0, "{excess} too many in some window, of {}", admitted.len());
+    let ideal = (burst + 5 * limit) as f64;
+    assert!(admitted.len() as f64 >= 0.9 * ideal, "{} admitted of {ideal}", admitted.len());
+}
+
+/// One request. `None` if nobody is there any more; what was admitted else.
+async fn try_get(address: std::net::SocketAddr) -> Option<Option<Admission>> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let sent = Instant::now();
+    let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").await.ok()?;
+    let mut answer = Vec::new();
+    // An answer that was cut off was not had, though it may have been admitted: it counts for nobody.
+    stream.read_to_end(&mut answer).await.ok()?;
+    let admission = Admission { sent, answered: Instant::now() };
+    Some(answer.starts_with(b"HTTP/1.1 200").then_some(admission))
 }
