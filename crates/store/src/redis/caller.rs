@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tollgate_limiter::{Ask, Decision, DecisionSource, Denial, Reading, Span, Timestamp, Verdict, schedule};
 
 use super::book::{Book, Due};
-use super::error::{ErrorKind, StoreError};
+use super::error::StoreError;
 use super::link::{Link, send, within};
 use super::reply::{self, KeyReply, Replies};
 use super::script::{KeyAsk, Script};
@@ -97,12 +97,11 @@ impl Caller {
     /// Asks the server. A script it does not know has not run, so it is loaded and called again; a call without an
     /// answer may have run, so it is not.
     async fn ask(&self, asks: &[KeyAsk]) -> Result<Replies, StoreError> {
-        let Some(mut connection) = self.link.connection() else {
-            return Err(StoreError { kind: ErrorKind::Unreachable, detail: "not connected".into() });
-        };
         let call = self.script.call(asks);
-        let deadline = self.link.options().deadline;
-        let value = within(deadline, async {
+        let value = within(self.link.options().deadline, async {
+            let Some(mut connection) = self.link.connection().await else {
+                return Err(redis::RedisError::from((redis::ErrorKind::Io, "not connected")));
+            };
             match send(&mut connection, &call).await {
                 Err(error) if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript) => {
                     send(&mut connection, &self.script.load()).await?;

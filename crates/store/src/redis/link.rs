@@ -1,7 +1,7 @@
 //! The connection to one server, and whether it may be asked.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -25,7 +25,8 @@ pub enum Health {
 
 /// One multiplexed connection with a breaker.
 ///
-/// As long as the breaker is closed requests use the connection. It opens when the connection breaks, when the
+/// A new link is connecting, and requests wait for that as they wait for an answer. From then on the breaker is closed
+/// or open. As long as it is closed requests use the connection. It opens when the connection breaks, when the
 /// server says that it cannot serve, and after [`TIMEOUTS_MAX`] calls in a row went without an answer. While it is
 /// open nobody waits for the server: [`Link::connection`] fails at once. Only the probe, one task, asks on, a few
 /// times per second, with everything a request needs (connect, log in, load the script, run it), and closes the
@@ -34,12 +35,22 @@ pub(super) struct Link {
     options: RedisOptions,
     script: Script,
     connection: Mutex<Option<MultiplexedConnection>>,
-    open: AtomicBool,
+    state: AtomicU8,
+    /// Wakes those who wait for the first attempt to connect.
+    settled: Notify,
     timeouts: AtomicU32,
     failure: Mutex<Option<StoreError>>,
+    /// Wakes the probe.
     wake: Notify,
     stats: Arc<StoreStats>,
 }
+
+/// The first attempt to connect is under way.
+const CONNECTING: u8 = 0;
+/// The server may be asked.
+const CLOSED: u8 = 1;
+/// It may not.
+const OPEN: u8 = 2;
 
 /// Calls in a row without an answer until the server is held to be away.
 const TIMEOUTS_MAX: u32 = 3;
@@ -47,13 +58,14 @@ const TIMEOUTS_MAX: u32 = 3;
 const PROBE_REST: Duration = Duration::from_millis(250);
 
 impl Link {
-    /// A link that has not connected yet: open, with the probe to close it.
+    /// A link that the probe will connect.
     pub(super) fn new(options: RedisOptions, script: Script, stats: Arc<StoreStats>) -> Self {
         Self {
             options,
             script,
             connection: Mutex::new(None),
-            open: AtomicBool::new(true),
+            state: AtomicU8::new(CONNECTING),
+            settled: Notify::new(),
             timeouts: AtomicU32::new(0),
             failure: Mutex::new(None),
             wake: Notify::new(),
@@ -67,7 +79,12 @@ impl Link {
 
     /// True if the server may be asked.
     pub(super) fn is_closed(&self) -> bool {
-        !self.open.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) == CLOSED
+    }
+
+    /// True if it is known that the server may not be asked.
+    pub(super) fn is_open(&self) -> bool {
+        self.state.load(Ordering::Acquire) == OPEN
     }
 
     pub(super) fn health(&self) -> Health {
@@ -82,9 +99,24 @@ impl Link {
         )
     }
 
-    /// The connection, while the breaker is closed.
-    pub(super) fn connection(&self) -> Option<MultiplexedConnection> {
-        if self.is_closed() { self.connection.lock().clone() } else { None }
+    /// The connection, while the breaker is closed. Waits for the first attempt to connect.
+    pub(super) async fn connection(&self) -> Option<MultiplexedConnection> {
+        loop {
+            // Asked for before looking, so that what happens in between is not missed.
+            let settled = self.settled.notified();
+            match self.state.load(Ordering::Acquire) {
+                CONNECTING => settled.await,
+                CLOSED => return self.connection.lock().clone(),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Takes the state, and tells those who wait for the first.
+    fn turn(&self, state: u8) -> u8 {
+        let before = self.state.swap(state, Ordering::AcqRel);
+        self.settled.notify_waiters();
+        before
     }
 
     pub(super) fn on_answer(&self) {
@@ -107,7 +139,7 @@ impl Link {
         // A connection that gave no answer may be dead without knowing it; the probe makes a new one.
         *self.connection.lock() = None;
         *self.failure.lock() = Some(error.clone());
-        if !self.open.swap(true, Ordering::AcqRel) {
+        if self.turn(OPEN) != OPEN {
             tracing::error!(store = %self.options.name(), %error, "the store cannot be used: failure policies are in force");
             self.wake.notify_one();
         }
@@ -117,7 +149,7 @@ impl Link {
         *self.connection.lock() = Some(connection);
         self.timeouts.store(0, Ordering::Relaxed);
         let failed_before = self.failure.lock().take().is_some();
-        if self.open.swap(false, Ordering::AcqRel) && failed_before {
+        if self.turn(CLOSED) == OPEN && failed_before {
             tracing::warn!(store = %self.options.name(), "the store can be used again");
         }
     }
@@ -135,6 +167,7 @@ impl Link {
                 Err(error) => {
                     self.stats.failed(error.kind);
                     self.say_once(error);
+                    self.turn(OPEN);
                     tokio::time::sleep(jitter.spread(PROBE_REST)).await;
                 }
             }

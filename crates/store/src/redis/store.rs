@@ -38,7 +38,7 @@ pub(crate) struct Waiting {
 }
 
 impl RedisStore {
-    /// A store that connects in the background, on `runtime`. Until it has, failure policies are in force.
+    /// A store that connects in the background, on `runtime`. The first requests wait for it as for an answer.
     pub fn start(options: RedisOptions, clock: Clock, runtime: &tokio::runtime::Handle) -> Self {
         let stats = Arc::new(StoreStats::default());
         let script = script::grant();
@@ -56,7 +56,7 @@ impl RedisStore {
     pub(crate) fn ask(&self, limit: &Arc<BoundLimit>, key: &KeyBytes<'_>) -> Reply {
         let now = self.clock.now();
         let hash = limit.hasher.hash(key);
-        if !self.link.is_closed() {
+        if self.link.is_open() {
             return Reply::Now(limit.count(by_policy(limit)));
         }
         match self.book.visit(limit, key, hash, now) {
