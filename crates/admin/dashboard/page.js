@@ -26,9 +26,34 @@ async function list(path) {
   }
 }
 
+// A limit in words: 100 per 1m0s, burst 20, by header X-Api-Key, in redis:6379.
 function settings(row) {
   const limit = row.rateLimit ?? Object.values(row.plugin ?? {})[0] ?? {};
-  return JSON.stringify(limit);
+  const amount = limit.average ?? limit.limit ?? 0;
+  const redis = limit.redis ?? limit.store?.redis;
+  return [
+    amount > 0 ? `${amount} per ${limit.period ?? "1s"}` : "unlimited",
+    `burst ${limit.burst ?? 1}`,
+    `by ${source(limit.sourceCriterion ?? {})}`,
+    redis ? `in ${names(redis.endpoints)}` : "in memory",
+  ].join(", ");
+}
+
+function source({ requestHost, requestHeaderName, ipStrategy }) {
+  if (requestHost) return "host";
+  if (requestHeaderName) return `header ${requestHeaderName}`;
+  if (ipStrategy?.depth) return `address at depth ${ipStrategy.depth}`;
+  if (ipStrategy?.excludedIPs) return `address not in ${names(ipStrategy.excludedIPs)}`;
+  return "address";
+}
+
+// Our own routers come before all others; their number says nothing to anybody.
+function priority(row) {
+  return isInternal(row) ? "first" : row.priorityStr;
+}
+
+function isInternal(row) {
+  return row.name.endsWith("@internal");
 }
 
 function servers(row) {
@@ -36,9 +61,9 @@ function servers(row) {
 }
 
 const COLUMNS = {
-  routers: [["Name", "name"], ["Rule", "rule", true], ["Priority", (row) => row.priorityStr],
+  routers: [["Name", "name"], ["Rule", "rule", true], ["Priority", priority],
     ["Entry points", (row) => names(row.entryPoints)], ["Middlewares", (row) => names(row.middlewares)], ["Service", "service"]],
-  limits: [["Name", "name"], ["Type", "type"], ["Settings", settings, true], ["Used by", (row) => names(row.usedBy)]],
+  limits: [["Name", "name"], ["Type", "type"], ["Settings", settings], ["Used by", (row) => names(row.usedBy)]],
   middlewares: [["Name", "name"], ["Type", "type"], ["Used by", (row) => names(row.usedBy)]],
   services: [["Name", "name"], ["Type", "type"], ["Servers", servers, true], ["Used by", (row) => names(row.usedBy)]],
 };
@@ -72,7 +97,8 @@ function show() {
   const troubled = byId("troubled").checked;
   const keep = (row) => JSON.stringify(row).toLowerCase().includes(wanted) && !(troubled && row.status === "enabled");
   const isLimit = (row) => LIMITS.includes(row.type);
-  table("routers", shown.routers.filter(keep));
+  const ours = (row) => Number(isInternal(row));
+  table("routers", shown.routers.filter(keep).sort((a, b) => ours(a) - ours(b)));
   table("limits", shown.middlewares.filter((row) => isLimit(row) && keep(row)));
   table("middlewares", shown.middlewares.filter((row) => !isLimit(row) && keep(row)));
   table("services", shown.services.filter(keep));

@@ -146,6 +146,7 @@ fn store_facts(snapshot: StoreSnapshot) -> StoreFacts {
         store: snapshot.name,
         buckets: snapshot.buckets,
         denials: snapshot.denials,
+        forgotten: snapshot.forgotten,
         calls: snapshot.calls,
         coalesced: snapshot.coalesced,
         errors: snapshot.errors,
@@ -161,6 +162,7 @@ fn add(to: &mut StoreFacts, from: &StoreFacts) {
     to.denials += from.denials;
     to.calls += from.calls;
     to.coalesced += from.coalesced;
+    to.forgotten += from.forgotten;
     for ((_, to), (_, from)) in to.errors.iter_mut().zip(&from.errors) {
         *to += from;
     }

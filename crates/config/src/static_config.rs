@@ -196,6 +196,7 @@ impl StaticConfig {
         // Only what decodes is complete enough to be judged as a whole.
         if !diagnostics.iter().any(Diagnostic::is_error) {
             diagnostics.append(&mut check::complete(&mut config, &known));
+            check::leave_out_clear_text(&mut config, &mut diagnostics);
         }
         if diagnostics.iter().any(Diagnostic::is_error) { Err(diagnostics) } else { Ok((config, diagnostics)) }
     }

@@ -220,3 +220,18 @@ fn files_that_are_static_are_told_from_dynamic_ones() {
         assert_eq!(StaticConfig::claims(&node), expected, "{text}");
     }
 }
+
+/// Traefik serves such an entry point over TLS, or redirects it: without that, nothing is better than clear text.
+#[test]
+fn an_entry_point_that_asks_for_tls_is_left_out() {
+    let text = "
+entryPoints:
+  web: {address: ':80', http: {redirections: {entryPoint: {to: websecure}}}}
+  websecure: {address: ':443', http: {tls: {}}}
+  plain: {address: ':81'}
+";
+    let (config, said) = StaticConfig::load_text(text, Format::Yaml, "t.yml").unwrap();
+    assert_eq!(config.entry_points.keys().collect::<Vec<_>>(), ["plain"]);
+    let left_out = said.iter().filter(|one| one.message.contains("left out") && !one.is_error());
+    assert_eq!(left_out.count(), 2, "{said:?}");
+}

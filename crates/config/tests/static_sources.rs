@@ -277,7 +277,10 @@ fn no_flag_makes_it_panic() {
         // A setting before and after, so that trees of every shape meet.
         for args in [&[name] as &[&str], &["--entryPoints.web.address=:1", name, "--entryPoints.web.address=:2"]] {
             match flags(args) {
-                Ok((config, _)) => assert!(!config.entry_points.is_empty(), "{name}"),
+                Ok((config, said)) => {
+                    let left_out = said.iter().any(|one| one.message.contains("left out"));
+                    assert!(left_out || !config.entry_points.is_empty(), "{name}");
+                }
                 Err(problems) => assert!(problems.iter().any(Diagnostic::is_error), "{name}"),
             }
         }

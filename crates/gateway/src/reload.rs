@@ -20,6 +20,7 @@ pub struct Reloader {
     context: Context,
     entry_points: Vec<Arc<str>>,
     generation: u64,
+    applied: Option<Arc<MergedConfig>>,
 }
 
 /// A configuration that has come into force.
@@ -48,7 +49,7 @@ impl Reloader {
         context: Context,
         entry_points: Vec<Arc<str>>,
     ) -> Self {
-        Self { runtime, resources, internal, context, entry_points, generation: 0 }
+        Self { runtime, resources, internal, context, entry_points, generation: 0, applied: None }
     }
 
     /// Puts `config` into force. Never fails: what is broken in it is disabled, with a diagnostic.
@@ -62,6 +63,7 @@ impl Reloader {
             build(&compiled.config, &self.entry_points, &self.resources, &self.internal, generation);
         self.runtime.swap(runtime);
         self.generation = generation;
+        self.applied = Some(Arc::clone(&config));
         for found in &diagnostics {
             compiled.status.disable(found);
         }
@@ -78,12 +80,10 @@ impl Reloader {
     /// Applies whatever the aggregator publishes, until it is gone, and hands what came of it to `publish`. News that
     /// change nothing but diagnostics are not a reload.
     pub async fn run(mut self, mut aggregates: watch::Receiver<Arc<Aggregate>>, mut publish: impl FnMut(Reloaded)) {
-        let mut applied: Option<Arc<MergedConfig>> = None;
         while aggregates.changed().await.is_ok() {
             let config = Arc::clone(&aggregates.borrow_and_update().config);
-            if applied.as_ref().is_none_or(|applied| !Arc::ptr_eq(applied, &config)) {
-                publish(self.apply(Arc::clone(&config)));
-                applied = Some(config);
+            if self.applied.as_ref().is_none_or(|applied| !Arc::ptr_eq(applied, &config)) {
+                publish(self.apply(config));
             }
         }
     }

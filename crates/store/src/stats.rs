@@ -67,6 +67,7 @@ pub struct StoreStats {
     calls: AtomicU64,
     keys: AtomicU64,
     coalesced: AtomicU64,
+    forgotten: AtomicU64,
     errors: [AtomicU64; ErrorKind::ALL.len()],
     latency: Latency,
 }
@@ -77,6 +78,10 @@ impl StoreStats {
         up(&self.keys, keys as u64);
         up(&self.coalesced, waiters.saturating_sub(keys) as u64);
         self.latency.record(took);
+    }
+
+    pub(crate) fn forgot(&self, denials: usize) {
+        up(&self.forgotten, denials as u64);
     }
 
     pub(crate) fn failed(&self, kind: ErrorKind) {
@@ -91,6 +96,7 @@ impl StoreStats {
             calls: read(&self.calls),
             keys: read(&self.keys),
             coalesced: read(&self.coalesced),
+            forgotten: read(&self.forgotten),
             errors: ErrorKind::ALL.iter().zip(&self.errors).map(|(kind, count)| (kind.as_str(), read(count))).collect(),
             latency: self.latency.snapshot(),
             available: true,
@@ -113,7 +119,9 @@ pub struct StoreSnapshot {
     pub keys: u64,
     /// Requests that needed no call of their own because they were asked for together with another.
     pub coalesced: u64,
-    /// (kind, calls that failed like that): every kind.
+    /// Refusals that were forgotten before their time, because there were too many to remember.
+    pub forgotten: u64,
+    /// (kind, calls that failed like that): every kind; none of a store that is not called.
     pub errors: Vec<(&'static str, u64)>,
     /// How long answered calls took.
     pub latency: LatencySnapshot,
@@ -133,7 +141,7 @@ const LATENCY_BOUNDS_MICROS: [u64; 14] =
     [50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 51_200, 102_400, 512_000, 1_024_000];
 
 /// A histogram at one moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct LatencySnapshot {
     /// (upper bound in seconds, calls that took at most that long): cumulative.
     pub buckets: Vec<(f64, u64)>,

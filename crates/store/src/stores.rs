@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::hash::ProcessKeys;
 use crate::memory::{MemoryOptions, MemoryStore};
 use crate::redis::{RedisOptions, RedisStore, Waiting};
-use crate::stats::{LimitSnapshot, LimitStats, StoreSnapshot};
+use crate::stats::{LatencySnapshot, LimitSnapshot, LimitStats, StoreSnapshot, StoreStats};
 
 /// Where the buckets of a limit are.
 #[derive(Clone)]
@@ -146,7 +146,10 @@ impl Stores {
             name: "memory".into(),
             buckets: self.memory.buckets() as u64,
             available: true,
-            ..crate::stats::StoreStats::default().snapshot()
+            // It is part of the process: nobody calls it.
+            errors: Vec::new(),
+            latency: LatencySnapshot::default(),
+            ..StoreStats::default().snapshot()
         };
         let shared: Vec<_> = self.redis.lock().values().filter_map(Weak::upgrade).collect();
         std::iter::once(memory).chain(shared.iter().map(|store| store.snapshot())).collect()

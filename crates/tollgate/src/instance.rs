@@ -14,6 +14,7 @@ use tollgate_gateway::{Gateway, GatewayOptions, Lifecycle, Observer, Reloader, R
 use tollgate_provider::{Aggregate, Aggregator, ConfigMessage, FileProvider};
 use tollgate_service::Backends;
 use tollgate_store::{Clock, MemoryOptions, Stores};
+use tollgate_telemetry::log::Log;
 use tollgate_telemetry::{AccessLog, Metrics};
 
 use crate::{internal, report, run};
@@ -55,7 +56,12 @@ impl Instance {
     ///
     /// The tasks of the stores are on `stores`: a thread for themselves, because requests of every thread wait for
     /// them.
-    pub(crate) async fn start(config: &StaticConfig, feed: Feed, stores: Handle) -> Result<Self, StartError> {
+    pub(crate) async fn start(
+        config: &StaticConfig,
+        feed: Feed,
+        log: &Log,
+        stores: Handle,
+    ) -> Result<Self, StartError> {
         let stores = Stores::new(MemoryOptions::default(), Clock::system(), stores);
         let resources = Arc::new(Resources { stores, backends: Backends::new(), seed: seed() });
 
@@ -66,6 +72,7 @@ impl Instance {
         if let Some(metrics) = &metrics {
             let counted = Arc::clone(&resources);
             metrics.register(Arc::new(move || limiter_facts(&counted.stores)));
+            metrics.register(Arc::new(log.clone()));
             if let Some(access_log) = &access_log {
                 metrics.register(access_log.clone());
             }

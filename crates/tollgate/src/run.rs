@@ -76,7 +76,7 @@ async fn until_the_end(
     started: impl FnOnce(&Instance),
 ) -> Result<(), StartError> {
     let mut signals = Signals::new()?;
-    let instance = Instance::start(config, feed, stores).await?;
+    let instance = Instance::start(config, feed, log, stores).await?;
     started(&instance);
     while let Heard::Reopen = signals.next().await {
         instance.reopen_logs();

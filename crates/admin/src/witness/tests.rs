@@ -136,6 +136,7 @@ fn stores_of_one_name_are_counted_together() {
         denials: 2,
         calls: 3,
         coalesced: 4,
+        forgotten: 7,
         errors: vec![("timeout", 5)],
         durations: vec![(0.1, 6)],
         duration_sum: 0.5,
@@ -143,7 +144,7 @@ fn stores_of_one_name_are_counted_together() {
     };
     let mut sum = one.clone();
     add(&mut sum, &StoreFacts { available: false, ..one });
-    assert_eq!((sum.buckets, sum.denials, sum.calls, sum.coalesced), (2, 4, 6, 8));
+    assert_eq!((sum.buckets, sum.denials, sum.calls, sum.coalesced, sum.forgotten), (2, 4, 6, 8, 14));
     assert_eq!((sum.errors, sum.durations), (vec![("timeout", 10)], vec![(0.1, 12)]));
     assert!(sum.duration_sum > 0.9 && !sum.available);
 }

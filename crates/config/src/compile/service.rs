@@ -34,7 +34,7 @@ pub(super) fn compile(
     };
     if !written.middlewares.is_empty() {
         // Leaving them out would let through what they are there to stop.
-        notes.not_yet("middlewares", "middlewares of a service");
+        notes.not_yet("middlewares", "a list of middlewares at a service");
     }
     let balancer = match kind {
         WrittenKind::NotYet { name, .. } => {

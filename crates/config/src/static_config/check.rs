@@ -19,6 +19,24 @@ pub(crate) fn complete(config: &mut StaticConfig, written: &Node) -> Vec<Diagnos
     checker.diagnostics
 }
 
+/// Leaves out entry points that would serve in clear text what Traefik serves there over TLS, or redirects: rather
+/// nothing. That the option is not here has been said already; this says what follows.
+pub(crate) fn leave_out_clear_text(config: &mut StaticConfig, said: &mut [Diagnostic]) {
+    for diagnostic in said.iter_mut().filter(|diagnostic| diagnostic.code == "not-yet-here") {
+        let parts: Vec<&str> = diagnostic.path.split('.').collect();
+        let [points, name, http, option, ..] = parts[..] else {
+            continue;
+        };
+        let is_about_tls = points.eq_ignore_ascii_case("entryPoints")
+            && http.eq_ignore_ascii_case("http")
+            && ["tls", "redirections"].iter().any(|known| known.eq_ignore_ascii_case(option));
+        if is_about_tls {
+            config.entry_points.retain(|known, _| !known.eq_ignore_ascii_case(name));
+            diagnostic.message.push_str(": this entry point is left out, since it would serve in clear text");
+        }
+    }
+}
+
 struct Checker<'a> {
     written: &'a Node,
     diagnostics: Vec<Diagnostic>,

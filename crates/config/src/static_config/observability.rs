@@ -20,18 +20,19 @@ section! {
 }
 
 choice! {
-    /// What is said in the log. The default is Traefik's.
+    /// What is said in the log. Traefik says errors only unless told otherwise; then nobody hears
+    /// that a store is back, nor what is surprising about a configuration.
     pub enum LogLevel {
         /// Everything.
         Trace = "TRACE",
         /// What helps to find a mistake.
         Debug = "DEBUG",
         /// What happened.
+        #[default]
         Info = "INFO",
         /// What may be a mistake.
         Warn = "WARN",
         /// What went wrong.
-        #[default]
         Error = "ERROR",
         /// What ends the process.
         Fatal = "FATAL",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_config::checked::{self, Topology};
+use tollgate_config::checked::{self, RateLimitOrigin, Topology};
 use tollgate_limiter::Limit;
 use tollgate_pipeline::Middleware;
 use tollgate_store::{RedisOptions, RedisTls, Store, Stores};
@@ -24,28 +24,32 @@ pub(crate) fn build(name: &str, checked: &checked::RateLimit, stores: &Stores) -
         max_delay: checked.max_delay,
         failure_policy: checked.failure_policy,
     });
-    Arc::new(RateLimit::new(limit, store(&checked.store, stores), checked.response_headers))
+    Arc::new(RateLimit::new(limit, store(checked, stores), checked.response_headers))
 }
 
-fn store(checked: &checked::Store, stores: &Stores) -> Store {
-    match checked {
+fn store(checked: &checked::RateLimit, stores: &Stores) -> Store {
+    match &checked.store {
         checked::Store::Memory => stores.memory(),
-        checked::Store::Redis(redis) => stores.redis(options(redis)),
+        checked::Store::Redis(redis) => stores.redis(options(redis, checked.origin)),
     }
 }
 
 /// How long a request waits for the store unless the configuration says otherwise: what Traefik Hub's example says.
 const DEADLINE: Duration = Duration::from_millis(500);
-/// Traefik's default for `readTimeout` and `writeTimeout`. Three seconds of waiting are what this gateway is there
+/// Traefik's default for `readTimeout` and `writeTimeout` of `rateLimit`. Three seconds of waiting are what this gateway is there
 /// to prevent, and nobody who leaves the option alone has asked for them: read as "not set".
 const TRAEFIK_TIMEOUT: Duration = Duration::from_secs(3);
 /// Traefik's default for `dialTimeout`. No request waits for a connection, so that it may stay.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-fn options(redis: &checked::RedisStore) -> RedisOptions {
+fn options(redis: &checked::RedisStore, origin: RateLimitOrigin) -> RedisOptions {
     debug_assert!(redis.topology == Topology::Standalone, "the compiler lets no other pass");
     let timeouts = [redis.read_timeout, redis.write_timeout];
-    let set = timeouts.into_iter().flatten().filter(|timeout| *timeout != TRAEFIK_TIMEOUT);
+    let not_set = match origin {
+        RateLimitOrigin::RateLimit => TRAEFIK_TIMEOUT,
+        RateLimitOrigin::DistributedRateLimit => Duration::MAX,
+    };
+    let set = timeouts.into_iter().flatten().filter(|timeout| *timeout != not_set);
     RedisOptions {
         endpoint: redis.endpoints.first().cloned().unwrap_or_default(),
         username: redis.username.expose().clone(),
@@ -90,13 +94,19 @@ mod tests {
             (seconds(1), seconds(3), Duration::from_secs(1)),
             (seconds(10), seconds(2), Duration::from_secs(2)),
         ] {
-            assert_eq!(options(&redis(read, write)).deadline, deadline, "{read:?} {write:?}");
+            assert_eq!(
+                options(&redis(read, write), RateLimitOrigin::RateLimit).deadline,
+                deadline,
+                "{read:?} {write:?}"
+            );
         }
+        let asked_for = options(&redis(seconds(3), seconds(3)), RateLimitOrigin::DistributedRateLimit);
+        assert_eq!(asked_for.deadline, Duration::from_secs(3), "nobody gets that by default");
     }
 
     #[test]
     fn what_was_configured_reaches_the_store() {
-        let options = options(&redis(None, None));
+        let options = options(&redis(None, None), RateLimitOrigin::RateLimit);
         assert_eq!(
             (options.endpoint.as_str(), options.password.as_str(), options.database),
             ("redis:6379", "secret", 2)

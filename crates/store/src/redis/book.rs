@@ -11,6 +11,7 @@ use tollgate_limiter::{Denial, Entered, KeyBytes, Monotonic, Turnstile};
 use super::error::StoreError;
 use crate::bound::BoundLimit;
 use crate::hash::KeyHash;
+use crate::stats::StoreStats;
 
 /// What one who waits is told.
 pub(super) type Outcome = Result<tollgate_limiter::Decision, StoreError>;
@@ -32,6 +33,7 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct Book {
     parts: Box<[Mutex<HashTable<Entry>>]>,
+    stats: Arc<StoreStats>,
 }
 
 /// A power of two well above the number of threads.
@@ -57,15 +59,17 @@ pub(super) struct Due {
 }
 
 impl Book {
-    pub(super) fn new() -> Self {
-        Self { parts: (0..PARTS).map(|_| Mutex::new(HashTable::new())).collect() }
+    pub(super) fn new(stats: Arc<StoreStats>) -> Self {
+        Self { parts: (0..PARTS).map(|_| Mutex::new(HashTable::new())).collect(), stats }
     }
 
     /// A request for a key arrives.
     pub(super) fn visit(&self, limit: &Arc<BoundLimit>, key: &KeyBytes<'_>, hash: KeyHash, now: Monotonic) -> Visit {
         let mut part = self.part(hash).lock();
         if part.len() >= DENIALS_MAX {
+            let before = part.len();
             part.retain(|entry| !entry.turnstile.is_only_remembering());
+            self.stats.forgot(before - part.len());
         }
         let entry = match part.entry(hash[0], |entry| entry.hash == hash, |entry| entry.hash[0]) {
             Place::Occupied(entry) => entry.into_mut(),

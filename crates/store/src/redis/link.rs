@@ -7,11 +7,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use tokio::sync::Notify;
-use tollgate_limiter::{Ask, Quota, Span};
+use tollgate_limiter::{Ask, Monotonic, Quota, Span};
 
 use super::error::{ErrorKind, StoreError};
 use super::options::RedisOptions;
 use super::script::{KeyAsk, Script};
+use crate::clock::Clock;
 use crate::stats::StoreStats;
 
 /// Whether a store can be used.
@@ -43,6 +44,11 @@ pub(super) struct Link {
     /// Wakes the probe.
     wake: Notify,
     stats: Arc<StoreStats>,
+    /// The bucket that only the probe of this link uses, so that it always has something to write.
+    probe_key: [u8; 16],
+    /// When a key that is not ours was last spoken of.
+    foreign_said: Mutex<Option<Monotonic>>,
+    clock: Clock,
 }
 
 /// The first attempt to connect is under way.
@@ -54,12 +60,14 @@ const OPEN: u8 = 2;
 
 /// Calls in a row without an answer until the server is held to be away.
 const TIMEOUTS_MAX: u32 = 3;
+/// A key that is not ours stays what it is, and is met by every request for it.
+const FOREIGN_SAID_EVERY: Duration = Duration::from_secs(60);
 /// How long the probe rests between attempts, before jitter.
 const PROBE_REST: Duration = Duration::from_millis(250);
 
 impl Link {
     /// A link that the probe will connect.
-    pub(super) fn new(options: RedisOptions, script: Script, stats: Arc<StoreStats>) -> Self {
+    pub(super) fn new(options: RedisOptions, script: Script, stats: Arc<StoreStats>, clock: Clock) -> Self {
         Self {
             options,
             script,
@@ -70,6 +78,9 @@ impl Link {
             failure: Mutex::new(None),
             wake: Notify::new(),
             stats,
+            probe_key: random_key(),
+            foreign_said: Mutex::new(None),
+            clock,
         }
     }
 
@@ -133,6 +144,19 @@ impl Link {
         if opens {
             self.open(error);
         }
+        if error.kind == ErrorKind::ForeignValue && self.is_time_to_say() {
+            tracing::error!(store = %self.options.name(), %error, "a bucket cannot be read: its failure policy decides");
+        }
+    }
+
+    fn is_time_to_say(&self) -> bool {
+        let now = self.clock.now();
+        let mut said = self.foreign_said.lock();
+        let is_time = said.is_none_or(|said| now.since(said) >= FOREIGN_SAID_EVERY);
+        if is_time {
+            *said = Some(now);
+        }
+        is_time
     }
 
     fn open(&self, error: &StoreError) {
@@ -188,7 +212,7 @@ impl Link {
         let mut connection = within(self.options.connect_timeout, self.connect()).await?;
         within(self.options.deadline, send(&mut connection, &self.script.load())).await?;
         let quota = Quota::new(1, Duration::from_secs(1), 1).expect("one per second is a quota");
-        let ask = KeyAsk { digest: *b"tollgate's probe", quota, max_delay: Span::ZERO, ask: Ask::ONE };
+        let ask = KeyAsk { digest: self.probe_key, quota, max_delay: Span::ZERO, ask: Ask::ONE };
         let value = within(self.options.deadline, send(&mut connection, &self.script.call(&[ask]))).await?;
         super::reply::decode(value, &[1])?.keys.remove(0)?;
         Ok(connection)
@@ -230,6 +254,13 @@ pub(super) async fn within<T>(
         Ok(result) => result.map_err(StoreError::from),
         Err(_) => Err(StoreError { kind: ErrorKind::Timeout, detail: format!("nothing within {limit:?}") }),
     }
+}
+
+/// Nobody else's, as far as chance goes.
+fn random_key() -> [u8; 16] {
+    use std::hash::{BuildHasher as _, RandomState};
+    let halves = [RandomState::new().hash_one(0_u8), RandomState::new().hash_one(1_u8)];
+    (u128::from(halves[0]) << 64 | u128::from(halves[1])).to_be_bytes()
 }
 
 /// Keeps instances that lost the same store from coming back all at the same moment.

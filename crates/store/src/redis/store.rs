@@ -42,8 +42,8 @@ impl RedisStore {
     pub fn start(options: RedisOptions, clock: Clock, runtime: &tokio::runtime::Handle) -> Self {
         let stats = Arc::new(StoreStats::default());
         let script = script::grant();
-        let book = Arc::new(Book::new());
-        let link = Arc::new(Link::new(options, script.clone(), stats.clone()));
+        let book = Arc::new(Book::new(stats.clone()));
+        let link = Arc::new(Link::new(options, script.clone(), stats.clone(), clock.clone()));
         let (due, keys) = mpsc::unbounded_channel();
         let caller =
             Caller { book: book.clone(), link: link.clone(), script, clock: clock.clone(), stats: stats.clone() };

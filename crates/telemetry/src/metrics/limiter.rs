@@ -31,6 +31,8 @@ pub struct StoreFacts {
     pub buckets: u64,
     /// Refusals of a shared store that this process remembers.
     pub denials: u64,
+    /// Those it forgot before their time, because there were too many.
+    pub forgotten: u64,
     /// Calls answered.
     pub calls: u64,
     /// Decisions that needed no call of their own because they shared another's.
@@ -71,9 +73,11 @@ fn write_limits(out: &mut Exposition, limits: &[LimitFacts]) {
     }
 }
 
+/// A store that is part of the process is not called, and has no kinds of errors.
 fn write_calls(out: &mut Exposition, stores: &[StoreFacts]) {
+    let stores: Vec<_> = stores.iter().filter(|store| !store.errors.is_empty()).collect();
     let mut calls = out.counter("tollgate_limiter_store_calls_total", "Calls to a store, by outcome.");
-    for store in stores {
+    for store in &stores {
         let failed: u64 = store.errors.iter().map(|(_, count)| count).sum();
         calls.sample(&[("outcome", "ok"), ("store", &store.store)], store.calls);
         calls.sample(&[("outcome", "error"), ("store", &store.store)], failed);
@@ -84,14 +88,14 @@ fn write_calls(out: &mut Exposition, stores: &[StoreFacts]) {
         durations.cumulative(&[("store", &store.store)], &store.durations, store.calls, store.duration_sum);
     }
     let mut errors = out.counter("tollgate_limiter_store_errors_total", "Calls to a store that failed, by kind.");
-    for store in stores {
+    for store in &stores {
         for &(kind, count) in &store.errors {
             errors.sample(&[("kind", kind), ("store", &store.store)], count);
         }
     }
     let mut coalesced =
         out.counter("tollgate_limiter_coalesced_total", "Decisions that shared the store call of another request.");
-    for store in stores {
+    for store in &stores {
         coalesced.sample(&[("store", &store.store)], store.coalesced);
     }
 }
@@ -104,6 +108,13 @@ fn write_states(out: &mut Exposition, stores: &[StoreFacts]) {
     let mut denials = out.gauge("tollgate_limiter_denials", "Refusals of a shared store that this process remembers.");
     for store in stores {
         denials.sample(&[("store", &store.store)], store.denials);
+    }
+    let mut forgotten = out.counter(
+        "tollgate_limiter_denials_forgotten_total",
+        "Refusals of a shared store forgotten before their time, because there were too many to remember.",
+    );
+    for store in stores.iter().filter(|store| !store.errors.is_empty()) {
+        forgotten.sample(&[("store", &store.store)], store.forgotten);
     }
     let mut policy = out.gauge(
         "tollgate_limiter_policy_in_force",
