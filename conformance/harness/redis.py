@@ -1,7 +1,9 @@
 """A redis-server of one's own."""
 
+import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -41,6 +43,11 @@ class Redis:
                 raw += b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode())
             stream.sendall(raw)
             return stream.recv(65536)
+
+    def pause(self, seconds: float) -> None:
+        """Keeps the server from answering for a while; connections wait."""
+        self._process.send_signal(signal.SIGSTOP)
+        threading.Timer(seconds, self._process.send_signal, [signal.SIGCONT]).start()
 
     def stop(self) -> None:
         self._process.kill()

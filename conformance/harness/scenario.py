@@ -230,18 +230,6 @@ class Raw:
 
 
 @dataclass
-class Wait:
-    """Sleeps until `at` seconds after the first request."""
-
-    label: str
-    at: float
-
-    def play(self, scene: Scene) -> dict:
-        scene.sleep_until(self.at)
-        return {}
-
-
-@dataclass
 class Write:
     """Puts another text in the place of the dynamic file (atomically unless `in_place`), and waits
     until a request to `until` is answered with `status`, `within` seconds at most."""
@@ -341,13 +329,12 @@ def _errors(scene: Scene) -> list[str]:
 
 @dataclass
 class Api:
-    """A document of the API: all of it, or the value at each of `pick` (keys joined by dots)."""
+    """A document of the API: all of it, its keys, or the value at each of `pick` (keys joined by slashes)."""
 
     label: str
     path: str
     pick: tuple[str, ...] = ()
     keys_only: bool = False
-    drop: tuple[str, ...] = ()
 
     def play(self, scene: Scene):
         document = scene.gateway.api(self.path)
@@ -359,7 +346,7 @@ class Api:
             return {"keys": sorted(document)}
         if self.pick:
             return {path: _at(document, path) for path in self.pick}
-        return {key: value for key, value in document.items() if key not in self.drop}
+        return document
 
 
 def _at(document, path: str):
@@ -376,7 +363,6 @@ class AccessLog:
     label: str
     format: str
     watch: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
 
     def play(self, scene: Scene) -> dict:
         line = self._last(scene)
@@ -385,9 +371,8 @@ class AccessLog:
                 entry = json.loads(line)
             except json.JSONDecodeError:
                 return {"line": line}
-            keys = {key for key in entry if not key.startswith(self.ignore)} if self.ignore else set(entry)
             return {
-                "keys": {key: "present" for key in sorted(keys)},
+                "keys": {key: "present" for key in sorted(entry)},
                 "values": {key: entry.get(key) for key in self.watch},
             }
         line = re.sub(r"\[[^\]]+\]", "[INSTANT]", line)
@@ -421,18 +406,6 @@ class Series:
 
 
 @dataclass
-class RedisSays:
-    """One command to the scenario's Redis; notes nothing."""
-
-    label: str
-    words: tuple[str, ...]
-
-    def play(self, scene: Scene) -> dict:
-        scene.redis.command(*self.words)
-        return {}
-
-
-@dataclass
 class RedisStops:
     """Kills the scenario's Redis."""
 
@@ -444,8 +417,20 @@ class RedisStops:
 
 
 @dataclass
+class RedisPauses:
+    """The scenario's Redis does not answer for some seconds from now."""
+
+    label: str
+    seconds: float
+
+    def play(self, scene: Scene) -> dict:
+        scene.redis.pause(self.seconds)
+        return {}
+
+
+@dataclass
 class Http2:
-    """Requests over clear-text HTTP/2 by prior knowledge (with curl), one connection."""
+    """Requests over clear-text HTTP/2 by prior knowledge (with curl), a connection each."""
 
     label: str
     target: str
@@ -455,9 +440,6 @@ class Http2:
     def play(self, scene: Scene) -> dict:
         url = f"http://127.0.0.1:{scene.port('web')}{self.target}"
         words = ["curl", "-s", "--max-time", "10", "--http2-prior-knowledge", "-H", f"Host: {self.host}"]
-        words += ["-o", "/dev/null", "-w", "%{http_version} %{http_code}\n"] * 1
-        statuses = []
-        for _ in range(self.count):
-            done = subprocess.run([*words, url], capture_output=True, text=True)
-            statuses.append(done.stdout.strip())
-        return {"answers": statuses}
+        words += ["-o", "/dev/null", "-w", "%{http_version} %{http_code}\n", url]
+        runs = (subprocess.run(words, capture_output=True, text=True) for _ in range(self.count))
+        return {"answers": [run.stdout.strip() for run in runs]}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from harness.client import connect
 from harness.message import Reader
 from harness.notes import Near
-from harness.scenario import Ask, Burst, Http2, InTurn, RedisStops, Scenario, Write
+from harness.scenario import Ask, Burst, Http2, InTurn, RedisPauses, RedisStops, Scenario, Write
 from harness.scene import Scene
 
 from .shape import http, on, rate
@@ -325,6 +325,17 @@ SCOPE = [
 ]
 
 FAILING = [
+    Scenario(
+        "limiter/redis-connects-slowly",
+        http({"plain": on("/plain")}),
+        [
+            RedisPauses("paused", 0.4),
+            Write("limit appears", http({"a": on("/a", "mw"), "alive": on("/alive")}, {"mw": rate(1, 3, redis=True)}), until="/alive"),
+            InTurn("before and after the first connection", (("/a", ()),) * 2),
+        ],
+        redis=(),
+        timed=True,
+    ),
     Scenario(
         "limiter/redis-not-there",
         http({"a": on("/a", "mw")}, {"mw": {"rateLimit": {"average": 1, "redis": {"endpoints": ["@listen:nobody@"]}}}}),

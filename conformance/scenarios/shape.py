@@ -2,8 +2,6 @@
 
 import json
 
-MINE = "http://127.0.0.1:@port:one@"
-
 
 def http(routers: dict, middlewares: dict | None = None, services: dict | None = None, **more) -> str:
     """The text of a dynamic file. Service `one`, the origin of that name, is always there."""
