@@ -273,6 +273,7 @@ fn the_limiters_own_counters_are_read_at_the_scrape() {
             denials: 2,
             calls: 5,
             coalesced: seen.load(Relaxed),
+            forgotten: 8,
             errors: vec![("timeout", 1), ("refused", 2)],
             durations: vec![(0.001, 3)],
             duration_sum: 0.008,
@@ -309,6 +310,9 @@ tollgate_limiter_buckets{store="redis:6379"} 4
 # HELP tollgate_limiter_denials Refusals of a shared store that this process remembers.
 # TYPE tollgate_limiter_denials gauge
 tollgate_limiter_denials{store="redis:6379"} 2
+# HELP tollgate_limiter_denials_forgotten_total Refusals of a shared store forgotten before their time, because there were too many to remember.
+# TYPE tollgate_limiter_denials_forgotten_total counter
+tollgate_limiter_denials_forgotten_total{store="redis:6379"} 8
 # HELP tollgate_limiter_policy_in_force 1 while a store does not answer and failure policies decide, else 0.
 # TYPE tollgate_limiter_policy_in_force gauge
 tollgate_limiter_policy_in_force{store="redis:6379"} 1
