@@ -11,12 +11,13 @@ mod error;
 mod local;
 mod outgoing;
 mod pool;
+mod repeat;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, Response, Uri, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
@@ -29,6 +30,7 @@ use self::error::causes;
 pub use self::local::{Stats, stats};
 use self::outgoing::{Gate, Outgoing, OutgoingError};
 use self::pool::{Bounds, Key};
+use self::repeat::Repeat;
 
 /// Sends requests to one backend. Cheap to clone; clones share their idle connections.
 #[derive(Clone)]
@@ -99,13 +101,15 @@ impl Client {
     /// more, on a fresh connection, if none of it was written, or if it has no body and its method is safe (RFC 9110
     /// §9.2.2; Go's transport does the same). Anything else is never sent twice.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Answer, SendError> {
-        frame(&mut request);
-        let asked = request.headers().get(header::UPGRADE).cloned();
-        let gate = Gate::before(&mut request, self.0.transport.continue_timeout);
+        let present = Present::in_(request.headers());
+        frame(&mut request, present);
+        let asked = if present.upgrade { request.headers().get(header::UPGRADE).cloned() } else { None };
+        let gate = if present.expect { Gate::before(&mut request, self.0.transport.continue_timeout) } else { None };
         let request = request.map(|body| Outgoing::new(body, gate.clone()));
         let Exchanged { response, connection, retries } = match self.0.transport.answer_timeout {
             Duration::ZERO => self.exchange(request).await?,
-            timeout => self.exchange_within(timeout, request).await?,
+            // What is seldom taken is boxed, so that every request is not as large as the largest of its ways.
+            timeout => Box::pin(self.exchange_within(timeout, request)).await?,
         };
         answer::check(&response, asked.as_ref())
             .map_err(|reason| SendError::Invalid { address: self.0.address.clone(), reason })?;
@@ -129,13 +133,13 @@ impl Client {
 
     async fn exchange(&self, request: Request<Outgoing>) -> Result<Exchanged, SendError> {
         let Some(mut kept) = local::take(self.0.key) else {
-            return self.exchange_afresh(request, 0).await;
+            return Box::pin(self.exchange_afresh(request, 0)).await;
         };
-        let copy = repeatable(&request).then(|| copy(&request));
+        let repeat = Repeat::of(&request);
         match kept.try_send_request(request).await {
             Ok(response) => Ok(Exchanged { response, connection: kept, retries: 0 }),
-            Err(mut failure) => match failure.take_message().or(copy) {
-                Some(request) if !failure.error().is_parse() => self.exchange_afresh(request, 1).await,
+            Err(mut failure) => match failure.take_message().or_else(|| repeat.map(Repeat::into_request)) {
+                Some(request) if !failure.error().is_parse() => Box::pin(self.exchange_afresh(request, 1)).await,
                 _ => Err(self.failed(failure.into_error())),
             },
         }
@@ -223,42 +227,54 @@ impl Lease {
     }
 }
 
+/// Which of the fields that concern the client a request has, found in one look at each name: nearly always none.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field that may be there")]
+struct Present {
+    framing: bool,
+    trailer: bool,
+    upgrade: bool,
+    expect: bool,
+}
+
+impl Present {
+    fn in_(headers: &HeaderMap) -> Self {
+        let mut present = Self::default();
+        for name in headers.keys() {
+            match *name {
+                header::CONTENT_LENGTH | header::TRANSFER_ENCODING => present.framing = true,
+                header::TRAILER => present.trailer = true,
+                header::UPGRADE => present.upgrade = true,
+                header::EXPECT => present.expect = true,
+                _ => {}
+            }
+        }
+        present
+    }
+}
+
 /// Exactly one framing field goes out, and it says what the body is, whatever the request said.
-fn frame(request: &mut Request<Body>) {
+fn frame(request: &mut Request<Body>, present: Present) {
     let body = request.body();
     let length = if body.is_empty() { Some(0) } else { http_body::Body::size_hint(body).exact() };
     let wants_length = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
     let headers = request.headers_mut();
-    headers.remove(header::TRANSFER_ENCODING);
+    if present.framing {
+        headers.remove(header::TRANSFER_ENCODING);
+        headers.remove(header::CONTENT_LENGTH);
+    }
     match length {
-        Some(0) if !wants_length => {
-            headers.remove(header::CONTENT_LENGTH);
-        }
+        Some(0) if !wants_length => {}
         Some(length) => {
             headers.insert(header::CONTENT_LENGTH, length.into());
         }
         None => {
-            headers.remove(header::CONTENT_LENGTH);
             headers.insert(header::TRANSFER_ENCODING, http::HeaderValue::from_static("chunked"));
         }
     }
-    if length.is_some() {
+    if present.trailer && length.is_some() {
         headers.remove(header::TRAILER);
     }
-}
-
-/// True if the request may be sent a second time when nobody knows whether it was received.
-fn repeatable(request: &Request<Outgoing>) -> bool {
-    matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
-        && request.body().is_empty()
-}
-
-fn copy(request: &Request<Outgoing>) -> Request<Outgoing> {
-    let mut copy = Request::new(Outgoing::new(Body::empty(), None));
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = Uri::clone(request.uri());
-    *copy.headers_mut() = HeaderMap::clone(request.headers());
-    copy
 }
 
 /// After how much silence the kernel asks whether the backend's machine is still there, as Traefik has it.

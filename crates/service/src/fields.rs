@@ -1,5 +1,7 @@
 //! Header fields that concern one connection and not the message.
 
+use std::net::IpAddr;
+
 use http::header::{self, Entry};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
@@ -8,9 +10,13 @@ use smallvec::SmallVec;
 /// Takes what belongs to the client's connection out of a request, so that nothing is left but the message
 /// (RFC 9110 §7.6.1). Returns the protocol that the client asks to change to.
 pub(crate) fn strip_request(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    let found = hop_by_hop(headers);
+    if found.is_empty() {
+        return None;
+    }
     let upgrade = upgrade(headers);
     let trailers = has_token(headers, &header::TE, "trailers");
-    strip(headers);
+    strip(headers, found);
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
@@ -19,7 +25,8 @@ pub(crate) fn strip_request(headers: &mut HeaderMap) -> Option<HeaderValue> {
 
 /// The same for an answer. `Trailer` stays, for what it announces follows.
 pub(crate) fn strip_response(headers: &mut HeaderMap) {
-    strip(headers);
+    let found = hop_by_hop(headers);
+    strip(headers, found);
 }
 
 /// Asks for a change of protocol, or agrees to it.
@@ -37,20 +44,36 @@ fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     wanted.then(|| protocol.clone())
 }
 
-fn strip(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
-        let named: SmallVec<[HeaderName; 4]> = tokens(headers, &header::CONNECTION)
-            .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
-            .filter(|name| !is_protected(name))
-            .collect();
-        for name in named {
-            headers.remove(name);
+type Names = SmallVec<[HeaderName; 4]>;
+
+/// The fields that concern one connection. Nearly always there is none or one, and a look at each name costs less than
+/// nine attempts to remove.
+fn hop_by_hop(headers: &HeaderMap) -> Names {
+    headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect()
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    // The first letter decides nearly always.
+    match name.as_str().as_bytes()[0] {
+        b'c' | b'h' | b'k' | b'p' | b't' | b'u' => {
+            HOP_BY_HOP.contains(name) || HOP_BY_HOP_UNKNOWN.iter().any(|unknown| name == unknown)
         }
+        _ => false,
     }
-    for name in HOP_BY_HOP {
-        headers.remove(name);
+}
+
+/// Removes the fields `found`, and those that `Connection` names.
+fn strip(headers: &mut HeaderMap, mut found: Names) {
+    if found.contains(&header::CONNECTION) {
+        let named = tokens(headers, &header::CONNECTION)
+            // What everybody says names no field, or one that goes anyway.
+            .filter(|token| !token.eq_ignore_ascii_case("keep-alive"))
+            .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
+            .filter(|name| !is_protected(name));
+        let named: Names = named.collect();
+        found.extend(named);
     }
-    for name in HOP_BY_HOP_UNKNOWN {
+    for name in found {
         headers.remove(name);
     }
 }
@@ -152,16 +175,45 @@ pub(crate) fn join_cookies(headers: &mut HeaderMap) {
 }
 
 /// Adds `last` to the list that a field holds, and makes it one field if it was several.
-pub(crate) fn append(headers: &mut HeaderMap, name: &HeaderName, last: &str) {
-    join(headers, name, ", ", Some(last));
+pub(crate) fn append(headers: &mut HeaderMap, name: &HeaderName, last: IpAddr) {
+    let last = address(last);
+    match headers.entry(name) {
+        Entry::Vacant(entry) => {
+            entry.insert(last);
+        }
+        Entry::Occupied(_) => join(headers, name, ", ", Some(last.as_bytes())),
+    }
 }
 
-fn join(headers: &mut HeaderMap, name: &HeaderName, separator: &str, last: Option<&str>) {
+/// An address as text. The usual kind is written by hand, because the formatter costs several times as much.
+fn address(address: IpAddr) -> HeaderValue {
+    let mut text = SmallVec::<[u8; 40]>::new();
+    match address {
+        IpAddr::V4(address) => {
+            for (index, octet) in address.octets().into_iter().enumerate() {
+                if index > 0 {
+                    text.push(b'.');
+                }
+                if octet >= 100 {
+                    text.push(b'0' + octet / 100);
+                }
+                if octet >= 10 {
+                    text.push(b'0' + octet / 10 % 10);
+                }
+                text.push(b'0' + octet % 10);
+            }
+        }
+        IpAddr::V6(address) => text.extend_from_slice(address.to_string().as_bytes()),
+    }
+    HeaderValue::from_bytes(&text).expect("an address is printable ASCII")
+}
+
+fn join(headers: &mut HeaderMap, name: &HeaderName, separator: &str, last: Option<&[u8]>) {
     let count = headers.get_all(name).iter().count() + usize::from(last.is_some());
     if count < 2 && last.is_none() {
         return;
     }
-    let values = headers.get_all(name).iter().map(HeaderValue::as_bytes).chain(last.map(str::as_bytes));
+    let values = headers.get_all(name).iter().map(HeaderValue::as_bytes).chain(last);
     let joined = values.collect::<SmallVec<[&[u8]; 4]>>().join(separator.as_bytes());
     if let Ok(joined) = HeaderValue::from_bytes(&joined) {
         headers.insert(name, joined);
@@ -287,11 +339,22 @@ mod tests {
     }
 
     #[test]
+    fn addresses_are_written_as_everybody_writes_them() {
+        for octet in 0..=u8::MAX {
+            let written = IpAddr::from([octet, 0, 255 - octet, octet / 2]);
+            assert_eq!(address(written), written.to_string());
+        }
+    }
+
+    #[test]
     fn lists_become_one_field() {
         let mut request = headers(&[("X-Forwarded-For", "1.1.1.1"), ("X-Forwarded-For", "2.2.2.2")]);
         let name = HeaderName::from_static("x-forwarded-for");
-        append(&mut request, &name, "3.3.3.3");
+        append(&mut request, &name, "3.3.3.3".parse().unwrap());
         assert_eq!(request.get_all(&name).iter().collect::<Vec<_>>(), ["1.1.1.1, 2.2.2.2, 3.3.3.3"]);
+        let mut request = headers(&[]);
+        append(&mut request, &name, "2001:db8::1".parse().unwrap());
+        assert_eq!(request[&name], "2001:db8::1");
         let mut request = headers(&[("Cookie", "a=1"), ("Cookie", "b=2")]);
         join_cookies(&mut request);
         assert_eq!(request.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2"]);

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::header::Entry;
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 use tollgate_pipeline::{Body, BoxFuture, Exchange, ForwardedFor, Handler, Protocol, Response, Upstream, respond};
 
 use crate::backend::Backend;
@@ -71,7 +72,7 @@ impl Proxy {
     /// The request as the backend is to see it.
     fn outgoing(&self, request: Request<Body>, exchange: &Exchange) -> Request<Body> {
         let (mut head, body) = request.into_parts();
-        let host = self.host_header(&head, exchange);
+        self.set_host(&mut head.headers, exchange);
         let headers = &mut head.headers;
         let upgrade = fields::strip_request(headers);
         fields::clean_announcement(headers);
@@ -79,9 +80,8 @@ impl Proxy {
             fields::join_cookies(headers);
         }
         if exchange.forwarded_for == ForwardedFor::Append {
-            fields::append(headers, &X_FORWARDED_FOR, &exchange.peer_ip().to_string());
+            fields::append(headers, &X_FORWARDED_FOR, exchange.peer_ip());
         }
-        headers.insert(header::HOST, host);
         // With a body it would have to be told apart from the new protocol's first bytes: the request is then an
         // ordinary one, which the backend may refuse.
         if let Some(protocol) = upgrade.filter(|_| body.is_empty() && exchange.protocol == Protocol::Http11) {
@@ -95,16 +95,18 @@ impl Proxy {
         request
     }
 
-    fn host_header(&self, head: &http::request::Parts, exchange: &Exchange) -> HeaderValue {
+    /// Exactly one `Host` goes out. Nearly always the one that is there already.
+    fn set_host(&self, headers: &mut HeaderMap, exchange: &Exchange) {
         let own = || self.backend.host().clone();
-        match self.host {
-            HostHeader::Backend => own(),
-            HostHeader::Pass => match head.headers.get(header::HOST) {
-                Some(host) => host.clone(),
-                None if exchange.authority.is_empty() => own(),
-                None => HeaderValue::from_str(&exchange.authority).unwrap_or_else(|_| own()),
-            },
-        }
+        let host = match (self.host, headers.entry(header::HOST)) {
+            (HostHeader::Pass, Entry::Occupied(host)) if host.iter().nth(1).is_none() => return,
+            (HostHeader::Pass, Entry::Occupied(host)) => host.get().clone(),
+            (HostHeader::Pass, Entry::Vacant(_)) if !exchange.authority.is_empty() => {
+                HeaderValue::from_str(&exchange.authority).unwrap_or_else(|_| own())
+            }
+            (HostHeader::Pass | HostHeader::Backend, _) => own(),
+        };
+        headers.insert(header::HOST, host);
     }
 
     /// The target in origin form. A `;` separates parameters for our rules, and must not be read otherwise behind us.

@@ -1,6 +1,7 @@
 //! Connections that wait for their next request.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,13 +16,34 @@ pub(super) trait Reusable {
 ///
 /// The newest is taken first, so that what a quiet hour does not need grows old and is closed.
 pub(super) struct Pool<C> {
-    idle: HashMap<Key, VecDeque<Idle<C>>>,
+    idle: HashMap<Key, VecDeque<Idle<C>>, BuildHasherDefault<Spread>>,
     total: usize,
 }
 
 /// Which backend, with which settings: one number for each [`super::Client`] that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Key(pub(super) u64);
+
+/// Spreads keys over a table. They are numbers that we gave out ourselves, so that nobody can choose them to collide.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // 2^64 divided by the golden ratio: neighbours end far apart, in the upper bits too.
+        self.0 = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(self.0 ^ u64::from(byte));
+        }
+    }
+}
 
 struct Idle<C> {
     connection: C,
@@ -41,7 +63,7 @@ pub(super) struct Bounds {
 
 impl<C: Reusable> Pool<C> {
     pub(super) fn new() -> Self {
-        Self { idle: HashMap::new(), total: 0 }
+        Self { idle: HashMap::default(), total: 0 }
     }
 
     /// How many connections wait.
