@@ -228,7 +228,7 @@ impl Connection {
         let (mut parts, body) = request.into_parts();
         let client = upgrade::take(&mut parts.extensions);
         let (body, counter) = RequestBody::of(body);
-        let mut record = Record::new(&self, &parts, counter);
+        let mut record = Box::new(Record::new(&self, &parts, counter));
 
         let mut response = match self.admit(&mut parts, &mut record, body.is_empty()) {
             Ok(()) => self.route(Request::from_parts(parts, body), &mut record).await,
@@ -236,7 +236,7 @@ impl Connection {
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             match client.and_then(|client| Tunnel::new(client, &mut response)) {
-                Some(tunnel) => return self.change_protocol(response, tunnel, record),
+                Some(tunnel) => return self.change_protocol(response, tunnel, *record),
                 // Nobody asked for it.
                 None => response = respond::bare(StatusCode::BAD_GATEWAY),
             }

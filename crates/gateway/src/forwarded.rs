@@ -103,6 +103,8 @@ impl Forwarded {
     }
 
     fn rewrite(&self, headers: &mut HeaderMap, arrival: Arrival<'_>, upgrade: Option<&HeaderValue>) {
+        // Nothing that a stranger sent is left.
+        let is_missing = |headers: &HeaderMap, name: &HeaderName| !arrival.trusted || is_missing(headers, name);
         if is_missing(headers, &X_REAL_IP) {
             headers.insert(X_REAL_IP, arrival.peer.clone());
         }
@@ -119,7 +121,9 @@ impl Forwarded {
         {
             headers.insert(X_FORWARDED_HOST, host);
         }
-        join_lines(headers, &X_FORWARDED_FOR);
+        if arrival.trusted {
+            join_lines(headers, &X_FORWARDED_FOR);
+        }
         headers.insert(X_FORWARDED_SERVER, self.server.clone());
     }
 

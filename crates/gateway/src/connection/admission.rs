@@ -37,7 +37,9 @@ impl KnownHost {
         let authority: Authority = text.parse().ok()?;
         let is_plain = !text.contains(['@', '%', ',']);
         let port = authority.port().map(|port| HeaderValue::from_str(port.as_str())).transpose().ok()?;
-        is_plain.then(|| Self { authority: Arc::from(text), port, header: header.clone() })
+        // A copy: the original would keep all that was read with it for as long as the connection lives.
+        let header = HeaderValue::from_bytes(header.as_bytes()).ok()?;
+        is_plain.then(|| Self { authority: Arc::from(text), port, header })
     }
 
     /// With its port, as it was written.

@@ -54,12 +54,13 @@ impl http_body::Body for Incoming {
 /// The body of an answer on its way out. When it is dropped, the exchange is over.
 pub(super) struct Outgoing {
     body: Body,
-    record: Option<Record>,
+    /// Boxed, because an answer changes hands several times before it is sent.
+    record: Option<Box<Record>>,
 }
 
 impl Outgoing {
     /// A body that is counted into `record`, which is closed with it.
-    pub(super) fn new(body: Body, record: Record) -> Self {
+    pub(super) fn new(body: Body, record: Box<Record>) -> Self {
         Self { body, record: Some(record) }
     }
 

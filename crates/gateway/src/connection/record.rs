@@ -43,7 +43,11 @@ impl Record {
         connection.activity.on_request(started);
         let exchange = Exchange {
             started: started.into_std(),
-            started_at: SystemTime::now(),
+            started_at: match connection.entry_point.observer {
+                Some(_) => SystemTime::now(),
+                // Nobody will be told.
+                None => SystemTime::UNIX_EPOCH,
+            },
             entry_point: Arc::clone(&connection.entry_point.options.name),
             peer: connection.peer,
             local: connection.local,
