@@ -47,20 +47,25 @@ impl Patience {
 
     /// To be called while there is nothing to read: ready when the client has taken too long.
     pub(super) fn poll_exhausted(&mut self, cx: &mut Context<'_>, framing: &Framing, answered: bool) -> Poll<()> {
-        match self.due(framing, answered) {
+        if framing.state() == State::Idle && framing.heads() > 0 && !answered {
+            // Not idle as long as we are the ones who take long. Who ends that does not wake the
+            // reader, so it looks again by itself.
+            if let Some(idle) = self.timeouts.idle {
+                self.timer.wake_within(cx, idle, self.quiet);
+            }
+            return Poll::Pending;
+        }
+        match self.due(framing) {
             Some(due) => self.timer.poll(cx, due),
             None => Poll::Pending,
         }
     }
 
     /// When the client will have taken too long.
-    fn due(&mut self, framing: &Framing, answered: bool) -> Option<Instant> {
+    fn due(&mut self, framing: &Framing) -> Option<Instant> {
         let Timeouts { head, idle, read } = self.timeouts;
         match framing.state() {
             State::Idle if framing.heads() == 0 => self.since(0, shorter(head, read)),
-            // Not idle as long as we are the ones who take long. Who ends that does not wake the
-            // reader, so it looks again by itself.
-            State::Idle if !answered => Some(Instant::now() + idle?),
             State::Idle => Some(self.quiet + idle?),
             State::Head => self.since(framing.heads(), shorter(head, read)),
             State::Body => self.since(framing.heads().saturating_sub(1), read),
@@ -105,5 +110,20 @@ impl Timer {
             sleep.as_mut().reset(due);
         }
         Poll::Pending
+    }
+
+    /// Wakes the task within `time`, and again when that is over. This is asked in the middle of
+    /// every request, so the clock is not read when `past`, a moment that is over, tells enough.
+    fn wake_within(&mut self, cx: &mut Context<'_>, time: Duration, past: Instant) {
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + time)));
+        if sleep.deadline() > past + time {
+            let due = Instant::now() + time;
+            if sleep.deadline() > due {
+                sleep.as_mut().reset(due);
+            }
+        }
+        while sleep.as_mut().poll(cx).is_ready() {
+            sleep.as_mut().reset(Instant::now() + time);
+        }
     }
 }
