@@ -52,7 +52,7 @@ pub fn compile(merged: &MergedConfig, context: &Context) -> Compiled {
     routers(merged, context, &mut chains, &mut compiled);
     sections::not_yet(merged, &mut compiled.diagnostics);
     compiled.config.middlewares = chains.into_enabled();
-    statuses(merged, &mut compiled);
+    statuses(merged, context, &mut compiled);
     compiled
 }
 
@@ -104,7 +104,7 @@ fn reasons(diagnostics: &[Diagnostic], kind: impl Fn(&Subject) -> bool) -> BTree
 }
 
 /// Every object has a status; what the diagnostics say about an object is its error text.
-fn statuses(merged: &MergedConfig, compiled: &mut Compiled) {
+fn statuses(merged: &MergedConfig, context: &Context, compiled: &mut Compiled) {
     let status = &mut compiled.status;
     status.routers = merged.routers.keys().map(|name| (name.clone(), ObjectStatus::default())).collect();
     status.middlewares = merged.middlewares.keys().map(|name| (name.clone(), ObjectStatus::default())).collect();
@@ -122,6 +122,11 @@ fn statuses(merged: &MergedConfig, compiled: &mut Compiled) {
                 Severity::Warning => Status::Warning,
                 Severity::Error => Status::Disabled,
             });
+        }
+    }
+    for (name, router) in &merged.routers {
+        if let Some(object) = status.routers.get_mut(name) {
+            object.using = context.entry_points_of(&router.entry_points);
         }
     }
     for router in &compiled.config.routers {

@@ -6,7 +6,7 @@ mod path;
 mod query;
 
 pub use host::{authority, host};
-pub use path::{PathError, path, routing_path};
+pub use path::{PathError, path, routing_path, written_path};
 pub use query::{Query, query};
 
 /// The value of a hexadecimal digit.

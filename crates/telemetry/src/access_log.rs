@@ -228,15 +228,16 @@ impl Line<'_> {
         target.path_and_query().map_or("", http::uri::PathAndQuery::as_str)
     }
 
-    /// Bytes of the backend's answer; none if no backend answered.
+    /// Bytes of the backend's answer; none if no backend was asked.
     fn origin_bytes(&self) -> u64 {
         if self.origin_status() == 0 { 0 } else { self.finished.response_bytes }
     }
 
-    /// The backend's status; 0 if no backend answered.
+    /// The backend's status; 0 if no backend was asked. Of one that did not answer it is, as with Traefik, what was
+    /// answered in its place.
     fn origin_status(&self) -> u16 {
         let upstream = self.finished.exchange.upstream.as_ref();
-        upstream.and_then(|upstream| upstream.status).map_or(0, |status| status.as_u16())
+        upstream.map_or(0, |upstream| upstream.status.unwrap_or(self.finished.status).as_u16())
     }
 
     /// From asking the backend to its answer; nothing if none was asked.

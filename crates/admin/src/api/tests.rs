@@ -226,7 +226,7 @@ fn lists_are_filtered_and_sorted() {
         ("/api/http/routers?middlewareName=ch%40file", &["two@file"]),
         ("/api/http/routers?direction=desc", &["two@file", "ep@file", "broken@file", "api@file"]),
         ("/api/http/routers?sortBy=priority&direction=desc", &["two@file", "ep@file", "broken@file", "api@file"]),
-        ("/api/http/routers?sortBy=entryPoints", &["broken@file", "api@file", "two@file", "ep@file"]),
+        ("/api/http/routers?sortBy=entryPoints", &["api@file", "broken@file", "two@file", "ep@file"]),
         ("/api/http/routers?sortBy=status", &["broken@file", "api@file", "two@file", "ep@file"]),
         ("/api/http/services?sortBy=servers&direction=desc", &["s@file", "idle@file"]),
         ("/api/http/middlewares?search=mem&status=enabled", &["mem@file"]),

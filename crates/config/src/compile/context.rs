@@ -33,6 +33,19 @@ pub struct EntryPointFacts {
 }
 
 impl Context {
+    /// The entry points that a router means who writes these: those of them that there are; the default ones if it
+    /// writes none.
+    pub(crate) fn entry_points_of(&self, written: &[String]) -> Vec<String> {
+        let names = |wanted: &dyn Fn(&EntryPointFacts) -> bool| -> Vec<String> {
+            self.entry_points.iter().filter(|facts| wanted(facts)).map(|facts| facts.name.clone()).collect()
+        };
+        if !written.is_empty() {
+            return names(&|facts| written.contains(&facts.name));
+        }
+        let default = names(&|facts| !facts.internal && facts.as_default);
+        if default.is_empty() { names(&|facts| !facts.internal) } else { default }
+    }
+
     /// The facts of a static configuration. What it enables (`api`, `ping`, `metrics.prometheus`)
     /// routers may refer to.
     pub fn of(config: &StaticConfig) -> Self {

@@ -49,6 +49,9 @@ impl Cors {
         if let Some(origin) = self.allowed_origin(request) {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         }
+        if let Some(names) = &self.expose_headers {
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, names.clone());
+        }
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(self.max_age));
         Some(response)
     }

@@ -14,6 +14,9 @@ pub enum PathError {
     /// A `%` without two hexadecimal digits after it.
     #[error("the path contains a malformed escape")]
     Escape,
+    /// `%00`, which ends a string for many a backend and not for others.
+    #[error("the path contains an escaped NUL")]
+    Null,
     /// A control character, which Go's URL parser refuses.
     #[error("the path contains a control character")]
     Control,
@@ -37,6 +40,20 @@ pub fn path(raw: &str) -> Result<Cow<'_, str>, PathError> {
     }
     let escaped = normalised(raw.as_bytes())?;
     Ok(Cow::Owned(cleaned(&escaped)))
+}
+
+/// What it makes of the path with `sanitizePath: false`: every character in its one form, as [`path`] does, and the
+/// segments as they are. What is routed and what is forwarded are one text here too.
+pub fn written_path(raw: &str) -> Result<Cow<'_, str>, PathError> {
+    let mut rest = raw.as_bytes();
+    while let [first, ..] = rest {
+        rest = match *first {
+            b'%' if rest.get(1..3).is_some_and(escape_is_canonical) => &rest[3..],
+            byte if byte != b'%' && is_path(byte) => &rest[1..],
+            _ => return normalised(raw.as_bytes()).map(Cow::Owned),
+        };
+    }
+    Ok(Cow::Borrowed(raw))
 }
 
 /// The path that rules look at: every escape decoded except those of reserved
@@ -90,7 +107,7 @@ fn segment_is_clean(rest: &[u8]) -> bool {
 
 fn escape_is_canonical(digits: &[u8]) -> bool {
     digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'))
-        && escaped(&[b'%', digits[0], digits[1]]).is_some_and(|byte| !is_unreserved(byte))
+        && escaped(&[b'%', digits[0], digits[1]]).is_some_and(|byte| byte != 0 && !is_unreserved(byte))
 }
 
 /// Every byte in the one form it may have.
@@ -101,6 +118,9 @@ fn normalised(raw: &[u8]) -> Result<String, PathError> {
         let (byte, length, keep) = match *first {
             b'%' => {
                 let byte = escaped(rest).ok_or(PathError::Escape)?;
+                if byte == 0 {
+                    return Err(PathError::Null);
+                }
                 (byte, 3, is_unreserved(byte))
             }
             b'#' => return Err(PathError::Fragment),
@@ -178,6 +198,23 @@ mod tests {
     use super::{PathError, path, routing_path};
 
     #[test]
+    fn without_cleaning_only_characters_change() {
+        for (raw, expected) in [
+            ("/a//b/../c/.", "/a//b/../c/."),
+            ("/%2e%2e/%2f%41", "/../%2FA"),
+            ("/{a}|\"", "/%7Ba%7D%7C%22"),
+            ("/a%2Fb", "/a%2Fb"),
+            ("*", "*"),
+        ] {
+            assert_eq!(super::written_path(raw).as_deref(), Ok(expected), "{raw}");
+            assert_eq!(super::written_path(expected), Ok(Cow::Borrowed(expected)), "{raw}: a fixed point");
+        }
+        for raw in ["/%zz", "/%", "/a#b", "/%00", "/\u{1}"] {
+            assert!(super::written_path(raw).is_err() && path(raw).is_err(), "{raw}");
+        }
+    }
+
+    #[test]
     fn paths_are_cleaned_as_go_cleans() {
         for (raw, expected) in [
             ("/", "/"),
@@ -205,7 +242,7 @@ mod tests {
             ("/é%c3%a9", "/%C3%A9%C3%A9"),
             ("/a b?", "/a%20b%3F"),
             ("/[a]:@!$&'()*+,;=", "/[a]:@!$&'()*+,;="),
-            ("/%00%5C%23%25", "/%00%5C%23%25"),
+            ("/%01%5C%23%25", "/%01%5C%23%25"),
             ("a/../../b", "b"),
         ] {
             assert_eq!(path(raw).as_deref(), Ok(expected), "{raw}");
