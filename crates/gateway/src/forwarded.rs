@@ -81,7 +81,7 @@ impl Forwarded {
     /// Removes what must not go on, writes what is missing, and returns the fields that the client asked to drop.
     ///
     /// Of the hop-by-hop fields only `Connection: Upgrade` with its `Upgrade` stays, and only where an upgrade may be
-    /// asked for.
+    /// asked for; and `Connection` with the names of fields that the middlewares may see.
     pub(crate) fn apply(&self, headers: &mut HeaderMap, arrival: Arrival<'_>) -> Option<Box<HeaderMap>> {
         let Census { managed, hop_by_hop, connection } = Census::of(headers);
         if !arrival.trusted {
@@ -91,13 +91,17 @@ impl Forwarded {
         }
         let upgrade = connection.then(|| upgrade(headers, arrival.upgradable)).flatten();
         self.rewrite(headers, arrival, upgrade.as_ref());
-        let withdrawn = if connection { self.withdraw(headers) } else { None };
+        let Named { withdrawn, passing } = if connection { self.withdraw(headers) } else { Named::default() };
         for name in hop_by_hop {
             remove_hop_by_hop(headers, &name);
         }
         if let Some(protocol) = upgrade {
             headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
             headers.insert(UPGRADE, protocol);
+        }
+        // The middlewares see them, and the way to the backend drops them: it is told by the same field.
+        for name in passing {
+            headers.append(CONNECTION, HeaderValue::from(name));
         }
         withdrawn
     }
@@ -129,16 +133,18 @@ impl Forwarded {
 
     /// Removes the fields that the client names in `Connection`. Not the framing, not the host, not what we write
     /// ourselves: those are nobody's to remove.
-    fn withdraw(&self, headers: &mut HeaderMap) -> Option<Box<HeaderMap>> {
+    fn withdraw(&self, headers: &mut HeaderMap) -> Named {
         let mut withdrawn: Option<Box<HeaderMap>> = None;
-        let named: SmallVec<[HeaderName; 4]> = headers
+        let named: Names = headers
             .get_all(CONNECTION)
             .iter()
             .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
             .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-            .filter(|name| !is_untouchable(name) && !self.options.connection.contains(name))
+            .filter(|name| !is_untouchable(name))
             .collect();
-        for name in named {
+        let (passing, leaving): (Names, Names) =
+            named.into_iter().partition(|name| self.options.connection.contains(name));
+        for name in leaving {
             if let http::header::Entry::Occupied(entry) = headers.entry(&name) {
                 let (_, values) = entry.remove_entry_mult();
                 let kept = withdrawn.get_or_insert_default();
@@ -147,8 +153,19 @@ impl Forwarded {
                 }
             }
         }
-        withdrawn
+        Named { withdrawn, passing }
     }
+}
+
+type Names = SmallVec<[HeaderName; 4]>;
+
+/// What becomes of the fields that a client names in `Connection`.
+#[derive(Default)]
+struct Named {
+    /// What was taken out of the request.
+    withdrawn: Option<Box<HeaderMap>>,
+    /// What stays in it until it leaves for a backend (`forwardedHeaders.connection`).
+    passing: Names,
 }
 
 /// The fields of a request that concern this stage, found in one pass over its names.

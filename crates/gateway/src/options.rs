@@ -70,7 +70,7 @@ pub struct ForwardedOptions {
     pub insecure: bool,
     /// Those of these peers.
     pub trusted: Option<AddressSet>,
-    /// Fields that stay in the request although the client names them in `Connection`.
+    /// Fields that the middlewares see although the client names them in `Connection`. No backend does.
     pub connection: Vec<HeaderName>,
     /// Whether the peer's address stays out of `X-Forwarded-For`.
     pub not_append_forwarded_for: bool,

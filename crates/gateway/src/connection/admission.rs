@@ -117,7 +117,7 @@ impl Admission<'_> {
             "*" => "*".into(),
             "" => "/".into(),
             path if self.options.sanitize_path => canonical::path(path).map_err(|_| BAD_REQUEST)?,
-            path => path.into(),
+            path => canonical::written_path(path).map_err(|_| BAD_REQUEST)?,
         };
         // What separates is read as `&` by the rules, and becomes one on the way to a backend.
         let encodes = self.options.query_semicolons == QuerySemicolons::Encode;
