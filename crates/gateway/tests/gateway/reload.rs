@@ -55,6 +55,7 @@ async fn only_news_are_applied() {
     use std::collections::BTreeMap;
 
     use tokio::sync::{mpsc, watch};
+    use tollgate_config::MergedConfig;
     use tollgate_provider::Aggregate;
 
     let upstream = Upstream::answering(OK);
@@ -65,13 +66,17 @@ async fn only_news_are_applied() {
     let reloading = tokio::spawn(running.reloader.run(aggregates, move |reloaded| {
         tell.send(reloaded.generation).unwrap();
     }));
-    let aggregate = Aggregate { config: Arc::clone(&first.config), diagnostics: BTreeMap::new() };
-    publish.send_replace(Arc::new(aggregate.clone()));
+    let say = async |config: &Arc<MergedConfig>| {
+        publish.send_replace(Arc::new(Aggregate { config: Arc::clone(config), diagnostics: BTreeMap::new() }));
+        tokio::task::yield_now().await;
+    };
+    // What is in force already, said again, is no news; neither is what has just been applied.
+    say(&first.config).await;
+    let other = Arc::new(MergedConfig::default());
+    say(&other).await;
     assert_eq!(told.recv().await, Some(first.generation + 1));
-    // The same configuration, only said again.
-    publish.send_replace(Arc::new(aggregate));
-    tokio::task::yield_now().await;
-    publish.send_replace(Arc::default());
+    say(&other).await;
+    say(&first.config).await;
     assert_eq!(told.recv().await, Some(first.generation + 2));
     drop(publish);
     reloading.await.unwrap();
