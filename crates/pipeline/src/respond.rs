@@ -28,13 +28,5 @@ pub fn bare(status: StatusCode) -> Response {
 
 /// The service has no server that could answer.
 pub fn no_server() -> Response {
-    let mut response = Response::new(Body::full("no available server\n"));
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
-        .headers_mut()
-        .insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+    text(StatusCode::SERVICE_UNAVAILABLE, "no available server")
 }

@@ -72,10 +72,6 @@ impl tollgate_limiter::Attributes for RequestView<'_> {
     }
 
     fn header(&self, name: &str) -> Option<&[u8]> {
-        self.request
-            .headers()
-            .get(name)
-            .or_else(|| self.withdrawn?.get(name))
-            .map(http::HeaderValue::as_bytes)
+        self.request.headers().get(name).or_else(|| self.withdrawn?.get(name)).map(http::HeaderValue::as_bytes)
     }
 }

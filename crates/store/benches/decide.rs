@@ -1,5 +1,5 @@
-//! What a decision costs: in memory on hot keys and over a million keys, and a refusal that a shared store's
-//! instance remembers. Also the memory of a bucket.
+//! What a decision costs: in memory on hot keys and over a million keys, with the memory of a bucket; and through a real
+//! Redis server, cold, hot and refused.
 //!
 //! `cargo bench -p tollgate-store --bench decide`. Batches of 64 decisions are timed, so that the clock costs nothing
 //! worth mentioning; the quantiles are over batches. Compare figures of one run with each other, and runs in
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tollgate_limiter::{Criterion, FailurePolicy, KeyBytes, Limit, Quota, Source};
-use tollgate_store::{BoundLimit, Clock, MemoryOptions, Stores};
+use tollgate_store::{BoundLimit, Clock, MemoryOptions, RedisOptions, Stores};
 
 const BATCH: usize = 64;
 const MILLION: u32 = 1_000_000;
@@ -45,6 +45,62 @@ fn main() {
         decide(&always, (random % u64::from(MILLION)) as u32 + 1_000);
     });
     println!("{:<44} {bytes:>8}", "bytes per bucket, resident, a million keys");
+    runtime.block_on(shared(&stores));
+}
+
+/// The same through a real server on this machine, started for this.
+async fn shared(stores: &Stores) {
+    let server = tollgate_testkit::Redis::start();
+    let store = stores.redis(RedisOptions {
+        endpoint: server.endpoint(),
+        username: String::new(),
+        password: String::new(),
+        database: 0,
+        connect_timeout: Duration::from_secs(5),
+        deadline: Duration::from_secs(5),
+        tls: None,
+    });
+    let key = |address: u32| KeyBytes::from(Source::Address(std::net::Ipv4Addr::from(address).into()));
+    let always = bind(stores, "shared-refuses", 1, 1);
+    store.decide(&always, &key(1)).await;
+    report("shared, a refusal that is remembered", 20_000, |_, _| {
+        std::hint::black_box(store.ask(&always, &key(1)));
+    });
+
+    let never = bind(stores, "shared-never-refuses", 1_000_000, 1_000_000);
+    let mut micros = Vec::new();
+    for address in 0..5_000 {
+        let started = Instant::now();
+        std::hint::black_box(store.decide(&never, &key(address + 10)).await);
+        micros.push(started.elapsed().as_nanos() as f64 / 1e3);
+    }
+    micros.sort_by(f64::total_cmp);
+    let (p50, p99) = (micros[2_500], micros[4_950]);
+    println!("{:<44} {p50:>8.0} {p99:>8.0}  microseconds", "shared, a cold key, one at a time");
+
+    for (what, keys) in [("shared, one hot key, 64 at a time", 1), ("shared, 64 keys, 64 at a time", 64)] {
+        let calls = || stores.store_snapshots().iter().map(|snapshot| snapshot.calls).sum::<u64>();
+        let (before, started) = (calls(), Instant::now());
+        let clients: Vec<_> = (0..64)
+            .map(|client| {
+                let (store, never) = (store.clone(), never.clone());
+                tokio::spawn(async move {
+                    for _ in 0..2_000 {
+                        let address = std::net::Ipv4Addr::from(1 + client % keys);
+                        let key = KeyBytes::from(Source::Address(address.into()));
+                        std::hint::black_box(store.decide(&never, &key).await);
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            client.await.expect("a client that does not panic");
+        }
+        let decisions = 64.0 * 2_000.0;
+        let nanos = started.elapsed().as_nanos() as f64 / decisions;
+        let calls = (calls() - before) as f64 / decisions;
+        println!("{what:<44} {nanos:>8.0} nanoseconds and {calls:.3} calls per decision");
+    }
 }
 
 fn bind(stores: &Stores, id: &str, limit: u64, burst: u64) -> Arc<BoundLimit> {
