@@ -122,8 +122,12 @@ fn router(name: &QualifiedName, mut row: Row) -> Row {
     qualify(row.get_mut("middlewares"), name.provider());
     if row.get("priority").and_then(Value::as_i64).unwrap_or(0) == 0 {
         let length = row.get("rule").and_then(Value::as_str).map_or(0, str::len);
-        row.insert("priority".into(), length.into());
-        row.insert("priorityStr".into(), length.to_string().into());
+        if length == 0 {
+            row.remove("priority");
+        } else {
+            row.insert("priority".into(), length.into());
+            row.insert("priorityStr".into(), length.to_string().into());
+        }
     }
     let observed = row.entry("observability").or_insert_with(|| json!({}));
     if let Value::Object(observed) = observed {
