@@ -108,6 +108,7 @@ async fn a_preflight_is_answered_here() {
             "access-control-allow-headers: X-One,X-Two",
             "access-control-allow-methods: GET,OPTIONS,PUT",
             "access-control-allow-origin: https://a.test",
+            "access-control-expose-headers: X-Origin,X-Request",
             "access-control-max-age: 600",
         ]
     );
