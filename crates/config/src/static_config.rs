@@ -1,7 +1,7 @@
 //! The static configuration: what is read once, at start.
 //!
 //! It comes from one of three sources, as in Traefik: a file, else flags, else environment
-//! variables. Every option of Traefik's is known ([`options`]); one that is not yet here is a
+//! variables. Every option of Traefik's is known (`options.txt`); one that is not yet here is a
 //! warning that names it, one that nobody knows is an error with a suggestion.
 //!
 //! Defaults and messages are those of Traefik 3.7. Deliberate differences:

@@ -17,36 +17,35 @@ pub fn seconds_up(duration: Duration) -> u64 {
 /// A duration as Go prints it (`time.Duration.String`): `1h2m3.5s`, `97.68ms`, `1.5µs`, `0s`. Traefik's `X-Retry-In`
 /// is written like this.
 pub fn go_duration(duration: Duration) -> String {
-    let nanos = duration.as_nanos();
-    match nanos {
-        0 => "0s".into(),
-        1..1_000 => format!("{nanos}ns"),
-        1_000..1_000_000 => decimal(nanos, 3) + "µs",
-        1_000_000..1_000_000_000 => decimal(nanos, 6) + "ms",
-        _ => {
-            let seconds = duration.as_secs();
-            let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
-            let mut text = String::new();
-            if hours > 0 {
-                let _ = write!(text, "{hours}h");
+    let mut text = String::with_capacity(24);
+    let nanos = duration.subsec_nanos();
+    match duration.as_secs() {
+        0 if nanos == 0 => text.push_str("0s"),
+        0 if nanos < 1_000 => push(&mut text, nanos.into(), 0, 0, "ns"),
+        0 if nanos < 1_000_000 => push(&mut text, (nanos / 1_000).into(), nanos % 1_000, 3, "µs"),
+        0 => push(&mut text, (nanos / 1_000_000).into(), nanos % 1_000_000, 6, "ms"),
+        seconds => {
+            if seconds >= 3_600 {
+                push(&mut text, seconds / 3_600, 0, 0, "h");
             }
             if seconds >= 60 {
-                let _ = write!(text, "{minutes}m");
+                push(&mut text, seconds / 60 % 60, 0, 0, "m");
             }
-            text + &decimal(nanos % 60_000_000_000, 9) + "s"
+            push(&mut text, seconds % 60, nanos, 9, "s");
         }
     }
+    text
 }
 
-/// `value / 10^digits` without trailing zeros.
-fn decimal(value: u128, digits: u32) -> String {
-    let scale = 10_u128.pow(digits);
-    let (whole, part) = (value / scale, value % scale);
-    if part == 0 {
-        return whole.to_string();
+/// `whole`, and `part / 10^digits` without trailing zeros, and the unit.
+fn push(text: &mut String, whole: u64, part: u32, digits: usize, unit: &str) {
+    // Writing to a string does not fail.
+    let _ = write!(text, "{whole}");
+    if part > 0 {
+        let _ = write!(text, ".{part:0digits$}");
+        text.truncate(text.trim_end_matches('0').len());
     }
-    let part = format!("{part:0width$}", width = digits as usize);
-    format!("{whole}.{}", part.trim_end_matches('0'))
+    text.push_str(unit);
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The bytes that name one bucket.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -76,11 +77,11 @@ impl KeyBytes<'_> {
 
     /// The key for people: an address or a host as it is (control characters replaced, cut at 64), a header value as
     /// `#` and 12 digits of its hash, so that lines about one client can be found without showing its credential.
-    pub fn short(&self) -> Box<str> {
+    pub fn short(&self) -> ShortKey {
         match (self.tag, &self.bytes) {
-            (_, Bytes::V4(octets)) => IpAddr::from(*octets).to_string().into(),
-            (_, Bytes::V6(octets)) => IpAddr::from(*octets).to_string().into(),
-            (b'h', Bytes::Borrowed(host)) => printable(host),
+            (_, Bytes::V4(octets)) => ShortKey::Address(IpAddr::from(*octets)),
+            (_, Bytes::V6(octets)) => ShortKey::Address(IpAddr::from(*octets)),
+            (b'h', Bytes::Borrowed(host)) => ShortKey::Text(printable(host)),
             (_, Bytes::Borrowed([])) => "-".into(),
             _ => {
                 let digest = self.digest("");
@@ -89,9 +90,40 @@ impl KeyBytes<'_> {
                     text.push(char::from(HEX[usize::from(byte & 15)]));
                     text
                 });
-                hex.into()
+                ShortKey::Text(hex.into())
             }
         }
+    }
+}
+
+/// A key for people. An address becomes text only when somebody reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShortKey {
+    /// An address or a network.
+    Address(IpAddr),
+    /// Anything else, safe to print.
+    Text(Box<str>),
+}
+
+impl ShortKey {
+    /// The key as it is written.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Address(address) => Cow::Owned(address.to_string()),
+            Self::Text(text) => Cow::Borrowed(text),
+        }
+    }
+}
+
+impl From<&str> for ShortKey {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl fmt::Display for ShortKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
     }
 }
 
@@ -129,10 +161,10 @@ mod tests {
 
     #[test]
     fn a_credential_is_never_shown() {
-        let short = KeyBytes::from(Source::Header(b"secret-token")).short();
+        let short = KeyBytes::from(Source::Header(b"secret-token")).short().to_string();
         assert!(short.starts_with('#') && short.len() == 13 && !short.contains("secret"));
-        assert_eq!(&*KeyBytes::from(Source::Header(b"")).short(), "-");
-        assert_eq!(&*KeyBytes::from(Source::Host("a.test\n")).short(), "a.test\u{fffd}");
-        assert_eq!(&*KeyBytes::from(Source::Address("2001:db8::".parse().unwrap())).short(), "2001:db8::");
+        assert_eq!(KeyBytes::from(Source::Header(b"")).short().text(), "-");
+        assert_eq!(KeyBytes::from(Source::Host("a.test\n")).short().text(), "a.test\u{fffd}");
+        assert_eq!(KeyBytes::from(Source::Address("2001:db8::".parse().unwrap())).short().text(), "2001:db8::");
     }
 }

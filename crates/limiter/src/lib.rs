@@ -49,7 +49,7 @@ pub use attributes::Attributes;
 pub use coalesce::{Entered, Turnstile};
 pub use criterion::{Criterion, Source};
 pub use denial::Denial;
-pub use key::KeyBytes;
+pub use key::{KeyBytes, ShortKey};
 pub use limit::{FailurePolicy, Limit};
 pub use quota::{Quota, QuotaError};
 pub use schedule::{Ask, Grant};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::header::{HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tollgate_limiter::headers::{go_duration, retry_after, seconds_up};
-use tollgate_limiter::{Decision, DecisionSource, FailurePolicy, KeyBytes, Quota, Verdict};
+use tollgate_limiter::{Decision, DecisionSource, FailurePolicy, KeyBytes, Quota, ShortKey, Verdict};
 use tollgate_pipeline::{
     BoxFuture, Exchange, LimitRecord, Middleware, Next, Request, RequestView, Response, VerdictSource, respond,
 };
@@ -38,7 +38,7 @@ impl RateLimit {
     }
 
     /// Puts the request to the store; also the key, for the access log.
-    fn ask(&self, request: &Request, exchange: &Exchange) -> (Reply, Box<str>) {
+    fn ask(&self, request: &Request, exchange: &Exchange) -> (Reply, ShortKey) {
         let view = RequestView::new(request, exchange);
         let key = KeyBytes::from(self.limit.limit().criterion.source(&view));
         (self.store.ask(&self.limit, &key), key.short())
@@ -100,13 +100,13 @@ fn refusal(wait: Duration) -> Response {
     let mut response = respond::bare(StatusCode::TOO_MANY_REQUESTS);
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, retry_after(wait).into());
-    if let Ok(value) = HeaderValue::from_str(&go_duration(wait)) {
+    if let Ok(value) = HeaderValue::try_from(go_duration(wait)) {
         headers.insert(X_RETRY_IN, value);
     }
     response
 }
 
-fn record(limit: Arc<str>, key: Box<str>, decision: &Decision) -> LimitRecord {
+fn record(limit: Arc<str>, key: ShortKey, decision: &Decision) -> LimitRecord {
     use tollgate_pipeline::Verdict as Recorded;
     LimitRecord {
         limit,

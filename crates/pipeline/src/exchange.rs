@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, Method, StatusCode, Uri};
 use smallvec::SmallVec;
+use tollgate_limiter::ShortKey;
 
 /// The record of one exchange, from the first byte of the request to the last of the answer.
 ///
@@ -89,7 +90,7 @@ pub struct LimitRecord {
     /// The limit's id: the qualified name of its middleware.
     pub limit: Arc<str>,
     /// The key that was counted, short and safe to print: addresses and hosts as they are, header values hashed.
-    pub key: Box<str>,
+    pub key: ShortKey,
     /// What was decided.
     pub verdict: Verdict,
     /// Who decided it.

@@ -94,7 +94,7 @@ fn push_limit(out: &mut Vec<u8>, line: &Line<'_>) {
     out.extend_from_slice(b" \"limit=");
     push_bare(out, limit.limit.as_bytes());
     out.extend_from_slice(b" key=");
-    push_or_dash(out, keeps(Field::LimitKey), |out| push_bare(out, limit.key.as_bytes()));
+    push_or_dash(out, keeps(Field::LimitKey), |out| push_bare(out, limit.key.text().as_bytes()));
     out.extend_from_slice(b" verdict=");
     push_or_dash(out, keeps(Field::LimitVerdict), |out| out.extend_from_slice(limit.verdict.as_str().as_bytes()));
     out.extend_from_slice(b" source=");

@@ -48,7 +48,7 @@ fn push_field(out: &mut Vec<u8>, line: &Line<'_>, field: Field) {
         Field::Duration => number(out, nanos(finished.duration)),
         Field::GzipRatio => gzip_ratio(out, line.origin_bytes(), finished.response_bytes),
         Field::LimitName => limit(out, line, |out, limit| text(out, limit.limit.as_bytes())),
-        Field::LimitKey => limit(out, line, |out, limit| text(out, limit.key.as_bytes())),
+        Field::LimitKey => limit(out, line, |out, limit| text(out, limit.key.text().as_bytes())),
         Field::LimitVerdict => limit(out, line, |out, limit| text(out, limit.verdict.as_str().as_bytes())),
         Field::LimitSource => limit(out, line, |out, limit| text(out, limit.source.as_str().as_bytes())),
         Field::LimitRemaining => limit(out, line, |out, limit| limit.remaining.is_some_and(|left| number(out, left))),
@@ -132,7 +132,7 @@ fn limits(out: &mut Vec<u8>, limits: &[LimitRecord]) -> bool {
         out.extend_from_slice(if index == 0 { br#"[{"Limit":"# } else { br#",{"Limit":"# });
         push_json(out, limit.limit.as_bytes());
         out.extend_from_slice(br#","Key":"#);
-        push_json(out, limit.key.as_bytes());
+        push_json(out, limit.key.text().as_bytes());
         out.extend_from_slice(br#","Verdict":""#);
         out.extend_from_slice(limit.verdict.as_str().as_bytes());
         out.extend_from_slice(br#"","Source":""#);
