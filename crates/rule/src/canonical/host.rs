@@ -21,6 +21,10 @@ pub fn authority<'a>(target: Option<&'a str>, header: Option<&'a str>) -> &'a st
 /// What is neither `host:port` nor a bracketed address stays as it is, so that
 /// it matches no sensible rule. Traefik: `pkg/middlewares/requestdecorator`.
 pub fn host(authority: &str) -> Cow<'_, str> {
+    // Nearly always there is nothing to do.
+    if authority.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-')) {
+        return Cow::Borrowed(authority);
+    }
     let host = without_port(authority).trim();
     if host.bytes().any(|b| b.is_ascii_uppercase()) {
         Cow::Owned(host.to_ascii_lowercase())
