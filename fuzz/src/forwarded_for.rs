@@ -29,7 +29,7 @@ pub fn forwarded_for(data: &[u8]) {
 
 fn found(criterion: &Criterion, chain: &Chain<'_>) -> IpAddr {
     let source = criterion.source(chain);
-    assert!(!KeyBytes::from(source).short().is_empty());
+    assert!(!KeyBytes::from(source).short().text().is_empty());
     match source {
         Source::Address(address) => address,
         other => panic!("{other:?} is not an address"),
