@@ -19,8 +19,6 @@ mod stores;
 pub use bound::BoundLimit;
 pub use clock::{Clock, FakeClock};
 pub use memory::{MemoryOptions, MemoryStore};
-pub use redis::{
-    ErrorKind, Health, RedisOptions, RedisStore, RedisTls, Script, StoreError, decode_replies, grant_script,
-};
+pub use redis::{ErrorKind, Health, RedisOptions, RedisStore, RedisTls, StoreError, decode_replies};
 pub use stats::{LatencySnapshot, LimitSnapshot, LimitStats, StoreSnapshot, StoreStats};
 pub use stores::{Pending, Reply, Store, Stores};

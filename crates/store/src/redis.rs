@@ -25,7 +25,6 @@ pub use error::{ErrorKind, StoreError};
 pub use link::Health;
 pub use options::{RedisOptions, RedisTls};
 pub use reply::decode as decode_replies;
-pub use script::{Script, grant as grant_script};
 pub use store::RedisStore;
 pub(crate) use store::Waiting;
 

@@ -61,9 +61,8 @@ struct Findings {
     diagnostics: Vec<Diagnostic>,
     static_config: Option<StaticConfig>,
     dynamic: Vec<DynamicConfig>,
-    /// Whether any dynamic file was looked at, and whether all of them could be read.
-    has_dynamic: bool,
-    is_whole: bool,
+    /// Whether a dynamic file was refused.
+    refused: bool,
 }
 
 impl Findings {
@@ -99,16 +98,13 @@ impl Findings {
     /// Reads dynamic configuration as the file provider does.
     fn provider(&mut self, file: &File) {
         let file = File { watch: false, ..file.clone() };
-        if !self.has_dynamic {
-            (self.has_dynamic, self.is_whole) = (true, true);
-        }
         match FileProvider::new(&file).start() {
             Ok((message, _)) => {
                 self.diagnostics.extend(message.diagnostics);
                 self.dynamic.extend(message.config);
             }
             Err(problems) => {
-                self.is_whole = false;
+                self.refused = true;
                 self.diagnostics.extend(problems);
             }
         }
@@ -130,7 +126,7 @@ impl Findings {
 
     /// Compiles what was read. Not if a file was refused: what another names might be in it.
     fn finish(mut self) -> Vec<Diagnostic> {
-        if self.has_dynamic && self.is_whole {
+        if !self.refused {
             for config in std::mem::take(&mut self.dynamic) {
                 let merged = self.merge(config);
                 let found = compile(&merged, &self.context(&merged)).diagnostics;

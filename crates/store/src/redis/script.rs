@@ -4,13 +4,13 @@ use tollgate_limiter::{Ask, Quota, Span};
 
 /// A script by its text and the SHA-1 that servers know it by.
 #[derive(Debug, Clone)]
-pub struct Script {
+pub(crate) struct Script {
     text: &'static str,
     sha: String,
 }
 
 /// The script that hands out slots. See `grant.lua`.
-pub fn grant() -> Script {
+pub(crate) fn grant() -> Script {
     let text = include_str!("grant.lua");
     Script { text, sha: redis::Script::new(text).get_hash().to_owned() }
 }
@@ -25,11 +25,6 @@ pub(crate) struct KeyAsk {
 }
 
 impl Script {
-    /// The Lua source.
-    pub fn text(&self) -> &'static str {
-        self.text
-    }
-
     /// The command that makes the server know the script.
     pub(crate) fn load(&self) -> redis::Cmd {
         let mut cmd = redis::cmd("SCRIPT");

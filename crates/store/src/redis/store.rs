@@ -77,11 +77,6 @@ impl RedisStore {
         self.link.health()
     }
 
-    /// The options it was made with.
-    pub fn options(&self) -> &RedisOptions {
-        self.link.options()
-    }
-
     /// The counts so far.
     pub fn snapshot(&self) -> StoreSnapshot {
         StoreSnapshot {

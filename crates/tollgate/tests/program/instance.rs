@@ -14,7 +14,6 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_tollgate");
 /// How a program is started.
 pub(crate) struct Setup {
     directory: tempfile::TempDir,
-    extra: String,
     environment: Vec<(String, String)>,
 }
 
@@ -31,13 +30,7 @@ impl Setup {
     pub(crate) fn new(dynamic: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("routes.yml"), dynamic).unwrap();
-        Self { directory, extra: String::new(), environment: Vec::new() }
-    }
-
-    /// More lines of the static file.
-    pub(crate) fn with(mut self, extra: &str) -> Self {
-        self.extra.push_str(extra);
-        self
+        Self { directory, environment: Vec::new() }
     }
 
     /// The program's wall clock is off by so many seconds.
@@ -68,9 +61,7 @@ ping: {{}}
 metrics: {{prometheus: {{addRoutersLabels: true}}}}
 log: {{level: DEBUG, filePath: \"{path}/log\"}}
 accessLog: {{format: json, filePath: \"{path}/access\"}}
-{}
-",
-            self.extra
+"
         );
         fs::write(self.directory.path().join("traefik.yml"), written).unwrap();
         let child = Command::new(PROGRAM)
