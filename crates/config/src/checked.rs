@@ -4,6 +4,7 @@
 //! rules parsed, quotas valid, key material read. What was disabled is not in it.
 
 mod redis;
+mod window;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tollgate_limiter::{AddressSet, Criterion, FailurePolicy, Quota};
 use tollgate_rule::Rule;
 
 pub use redis::{RedisStore, Tls, Topology};
+pub use window::{Unit, Window, WindowQuota};
 
 use crate::dynamic::Headers;
 use crate::dynamic::values::Url;
@@ -87,20 +89,42 @@ pub enum MiddlewareKind {
 /// A rate limit, of either kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How much; `None` is unlimited.
+    /// How fast; `None` is as fast as anybody likes.
     pub quota: Option<Quota>,
+    /// How much in longer windows, at most [`RateLimit::QUOTAS_MAX`], each with a name of its own. With neither these nor a
+    /// rate nothing is limited.
+    pub quotas: Vec<WindowQuota>,
     /// How long a request may be held instead of refused.
     pub max_delay: Duration,
     /// Whose requests share a bucket.
     pub criterion: Criterion,
+    /// What a bucket belongs to.
+    pub scope: Scope,
     /// Who remembers.
     pub store: Store,
+    /// Whether to decide without a call to the store where that is safe.
+    pub leases: bool,
     /// What to answer when the store cannot.
     pub failure_policy: FailurePolicy,
     /// Whether responses tell the state of the bucket.
     pub response_headers: bool,
     /// How it was written.
     pub origin: RateLimitOrigin,
+}
+
+impl RateLimit {
+    /// The most quotas that one limit may have: each costs every request a look.
+    pub const QUOTAS_MAX: usize = 8;
+}
+
+/// What the buckets of a limit belong to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The middleware: whoever uses it shares them.
+    #[default]
+    Middleware,
+    /// Each router that uses the middleware has its own.
+    Router,
 }
 
 /// Which middleware a rate limit was written as.

@@ -17,6 +17,8 @@ mod router;
 mod sections;
 mod server;
 mod service;
+mod window;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use std::sync::Arc;
 use crate::checked::{CheckedConfig, InternalService};
 use crate::diagnostic::{Diagnostic, Severity, Subject};
 use crate::dynamic::MergedConfig;
+use crate::files::Files;
 use crate::name::QualifiedName;
 use crate::status::{ObjectStatus, Status, Statuses};
 pub use context::{Context, EntryPointFacts};
@@ -40,9 +43,12 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
     /// What became of every object.
     pub status: Statuses,
+    /// The files that key material came from.
+    pub files: Files,
 }
 
-/// Compiles a configuration. Reads key material that it refers to from files.
+/// Compiles a configuration. Reads key material that it refers to from files; compile it again when [`Compiled::files`]
+/// have changed.
 pub fn compile(merged: &MergedConfig, context: &Context) -> Compiled {
     let mut compiled = Compiled::default();
     middlewares(merged, &mut compiled);
@@ -63,6 +69,7 @@ fn middlewares(merged: &MergedConfig, compiled: &mut Compiled) {
         if let Some(middleware) = middleware::compile(name, written, &mut notes) {
             compiled.config.middlewares.insert(name.clone(), Arc::new(middleware));
         }
+        compiled.files.extend(notes.into_files());
     }
 }
 

@@ -286,7 +286,10 @@ fn elsewhere(section: &str, field: &str) -> Option<&'static str> {
     let field = field.to_ascii_lowercase();
     Some(match (section, field.as_str()) {
         ("rateLimit", "limit") => "rateLimit calls it \"average\"; \"limit\" is a field of plugin.distributedRateLimit",
-        ("rateLimit", "denyonerror" | "responseheaders" | "store") => "that is a field of plugin.distributedRateLimit",
+        ("rateLimit", "denyonerror") => {
+            "that is a field of plugin.distributedRateLimit; rateLimit has Tollgate's own \"failurePolicy\""
+        }
+        ("rateLimit", "responseheaders" | "store") => "that is a field of plugin.distributedRateLimit",
         ("redis", "sentinel" | "timeout" | "cluster" | "database") => {
             "that is a field of plugin.distributedRateLimit.store.redis"
         }

@@ -19,7 +19,7 @@ use serde::Serialize;
 pub use headers::Headers;
 pub use merge::MergedConfig;
 pub use middleware::{Middleware, MiddlewareKind};
-pub use rate_limit::{DistributedRateLimit, RateLimit, Redis, SourceCriterion};
+pub use rate_limit::{DistributedRateLimit, RateLimit, Redis, SourceCriterion, WindowQuota};
 pub use router::Router;
 pub use service::{LoadBalancer, Server, Service, ServiceKind};
 

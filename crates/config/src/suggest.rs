@@ -22,7 +22,7 @@ pub(crate) fn closest<'a>(written: &str, candidates: impl IntoIterator<Item = &'
 }
 
 /// How many candidates are looked at.
-const CANDIDATES: usize = 500;
+const CANDIDATES: usize = 1000;
 
 fn folded(word: &str) -> String {
     word.chars()

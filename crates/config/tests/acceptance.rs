@@ -2,7 +2,7 @@
 
 mod support;
 
-use tollgate_config::checked::{MiddlewareKind, RateLimit, Store};
+use tollgate_config::checked::{MiddlewareKind, RateLimit, RedisStore, Scope, Store, Topology, Window, WindowQuota};
 use tollgate_config::{Diagnostic, Format, Severity, compile, load_dynamic_text};
 use tollgate_limiter::{Criterion, FailurePolicy};
 
@@ -98,20 +98,49 @@ fn summary(limit: &RateLimit) -> String {
         Criterion::Header(name) => format!("header {name}"),
         Criterion::Host => "host".to_owned(),
     };
-    let time = |time: Option<std::time::Duration>| time.map_or("none".to_owned(), |time| format!("{time:?}"));
     let store = match &limit.store {
         Store::Memory => "memory".to_owned(),
-        Store::Redis(redis) => format!(
-            "{} db {} dial {} read {} write {}{}",
-            redis.endpoints.join(","),
-            redis.database,
-            time(redis.dial_timeout),
-            time(redis.read_timeout),
-            time(redis.write_timeout),
-            if redis.tls.is_some() { " tls" } else { "" },
-        ),
+        Store::Redis(redis) => described(redis),
     };
-    let policy = if limit.failure_policy == FailurePolicy::Allow { " allow" } else { "" };
-    let headers = if limit.response_headers { " headers" } else { "" };
-    format!("{quota} delay {:?} source {source} store {store}{policy}{headers}", limit.max_delay)
+    let mut summary = format!("{quota} delay {:?} source {source} store {store}", limit.max_delay);
+    match limit.failure_policy {
+        FailurePolicy::Deny => {}
+        policy => summary.extend([" ", policy.as_str()]),
+    }
+    for (said, words) in [
+        (limit.response_headers, " headers"),
+        (limit.scope == Scope::Router, " per router"),
+        (!limit.leases, " no leases"),
+    ] {
+        summary.push_str(if said { words } else { "" });
+    }
+    summary.extend(limit.quotas.iter().map(quota_of));
+    summary
+}
+
+fn described(redis: &RedisStore) -> String {
+    let time = |time: Option<std::time::Duration>| time.map_or("none".to_owned(), |time| format!("{time:?}"));
+    let topology = match &redis.topology {
+        Topology::Standalone => String::new(),
+        Topology::Cluster => " cluster".to_owned(),
+        Topology::Sentinel { master_set, .. } => format!(" sentinel {master_set}"),
+    };
+    format!(
+        "{}{topology} db {} dial {} read {} write {}{}{}",
+        redis.endpoints.join(","),
+        redis.database,
+        time(redis.dial_timeout),
+        time(redis.read_timeout),
+        time(redis.write_timeout),
+        if redis.tls.is_some() { " tls" } else { "" },
+        if redis.strict { " strict" } else { "" },
+    )
+}
+
+fn quota_of(quota: &WindowQuota) -> String {
+    let window = match &quota.window {
+        Window::Calendar { unit, time_zone } => format!("{unit} {time_zone}"),
+        Window::Sliding { length } => format!("any {length:?}"),
+    };
+    format!(", {} in {window} ({})", quota.limit, quota.name)
 }

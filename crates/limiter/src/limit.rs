@@ -13,6 +13,8 @@ pub enum FailurePolicy {
     Deny,
     /// Let pass, uncounted. The limit is not kept while the store is away.
     Allow,
+    /// Go on with a share: each instance enforces its part of the rate and the burst by itself, until the store is back.
+    Local,
 }
 
 impl FailurePolicy {
@@ -21,6 +23,7 @@ impl FailurePolicy {
         match self {
             Self::Deny => "deny",
             Self::Allow => "allow",
+            Self::Local => "local",
         }
     }
 }

@@ -13,7 +13,7 @@ pub struct RedisStore {
     pub username: Redacted<String>,
     /// Password; empty is none.
     pub password: Redacted<String>,
-    /// Database number.
+    /// Database number; 0 in a cluster, which has no other.
     pub database: u32,
     /// How long connecting may take.
     pub dial_timeout: Option<Duration>,
@@ -25,6 +25,8 @@ pub struct RedisStore {
     pub tls: Option<Tls>,
     /// What the endpoints are.
     pub topology: Topology,
+    /// Whether, after a failover or a loss of data, nothing is granted that might have been granted before.
+    pub strict: bool,
 }
 
 /// What the endpoints of a Redis are.

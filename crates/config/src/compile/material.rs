@@ -2,24 +2,7 @@
 
 use std::path::Path;
 
-/// What a setting stands for: the file's content if it names one, else the setting itself
-/// (Traefik `types.FileOrContent`). With
-/// [`everybody_reads`] the only file access of compiling.
-pub(super) fn read(setting: &str) -> Result<String, std::io::Error> {
-    let path = Path::new(setting);
-    if setting.contains('\n') || !path.exists() {
-        return Ok(setting.to_owned());
-    }
-    let file = std::fs::metadata(path)?;
-    if !file.is_file() || file.len() > SIZE_MAX {
-        // A device or a pipe may never end.
-        return Err(std::io::Error::other("not a file of certificates or keys"));
-    }
-    std::fs::read_to_string(path)
-}
-
-/// More than any bundle of authorities has.
-const SIZE_MAX: u64 = 4 << 20;
+use crate::files::looks_like_a_path;
 
 /// Whether a setting names a file that any user of the machine may read.
 pub(super) fn everybody_reads(setting: &str) -> bool {
@@ -28,23 +11,43 @@ pub(super) fn everybody_reads(setting: &str) -> bool {
     file.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o004 != 0)
 }
 
+/// What to do about a setting without a PEM block of type `label`. Does not repeat the setting: it may be a key.
+pub(super) fn advice(setting: &str, label: &str) -> String {
+    if !setting.contains('\n') && Path::new(setting).exists() {
+        return format!("the file needs a block that begins with a line -----BEGIN {label}-----");
+    }
+    if looks_like_a_path(setting) {
+        return "there is no file of this name; write a path that exists, or PEM text".to_owned();
+    }
+    format!("a path that exists, or PEM text: -----BEGIN {label}----- on a line of its own, and so on")
+}
+
 /// Whether the text holds at least one PEM block whose label ends in `label`, and no broken one.
 ///
-/// This is a check of form; whether the certificate is any good, the connection will tell.
+/// This is a check of form, no looser than Go's: the lines that begin and end a block are lines of their own, which
+/// YAML's `>` does not leave them. Whether the certificate is any good, the connection will tell.
 pub(super) fn has_pem(text: &str, label: &str) -> bool {
     let mut found = false;
     let mut rest = text;
-    while let Some((_, after)) = rest.split_once("-----BEGIN ") {
+    while let Some((before, after)) = rest.split_once("-----BEGIN ") {
         let Some((name, body)) = after.split_once("-----") else { return false };
         let end = format!("-----END {name}-----");
         let Some((body, tail)) = body.split_once(&end) else { return false };
-        if !is_base64(body) {
+        if !ends_line(before) || !starts_line(body) || !ends_line(body) || !is_base64(body) {
             return false;
         }
         found |= name.ends_with(label);
         rest = tail;
     }
     found
+}
+
+fn ends_line(text: &str) -> bool {
+    text.is_empty() || text.ends_with(['\n', '\r'])
+}
+
+fn starts_line(text: &str) -> bool {
+    text.trim_start_matches([' ', '\t']).starts_with(['\n', '\r'])
 }
 
 fn is_base64(body: &str) -> bool {
@@ -69,8 +72,18 @@ mod tests {
         assert!(has_pem(pem, "CERTIFICATE"));
         assert!(!has_pem(pem, "PRIVATE KEY"));
         assert!(has_pem(&pem.replace("CERTIFICATE", "EC PRIVATE KEY"), "PRIVATE KEY"));
+        assert!(has_pem(&pem.replace('\n', "\r\n"), "CERTIFICATE"));
+        assert!(has_pem(&pem.repeat(2), "CERTIFICATE"));
         for text in ["", "/no/such/file.pem", &pem.replace("END", "and"), &pem.replace("TUlJ", "TUl")] {
             assert!(!has_pem(text, "CERTIFICATE"), "{text:?}");
         }
+    }
+
+    #[test]
+    fn lines_that_were_folded_into_one_are_no_pem() {
+        let pem = "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n";
+        assert!(!has_pem(&pem.replace('\n', " "), "CERTIFICATE"));
+        assert!(!has_pem(&pem.replace("-----\nT", "-----T"), "CERTIFICATE"));
+        assert!(!has_pem(&pem.replace("J\n", "J"), "CERTIFICATE"));
     }
 }

@@ -1,6 +1,7 @@
 //! What is said about one object while it is compiled.
 
 use crate::diagnostic::{Diagnostic, Subject};
+use crate::files::Files;
 use crate::place::Place;
 use crate::written::Written;
 
@@ -10,17 +11,28 @@ pub(super) struct Notes<'a> {
     path: String,
     places: &'a dyn Places,
     diagnostics: &'a mut Vec<Diagnostic>,
+    files: Files,
     failed: bool,
 }
 
 impl<'a> Notes<'a> {
     pub(super) fn new(subject: Subject, places: &'a dyn Places, diagnostics: &'a mut Vec<Diagnostic>) -> Self {
-        Self { path: path_of(&subject), subject, places, diagnostics, failed: false }
+        Self { path: path_of(&subject), subject, places, diagnostics, files: Files::default(), failed: false }
     }
 
     /// Whether an error was noted: the object is disabled.
     pub(super) fn failed(&self) -> bool {
         self.failed
+    }
+
+    /// The files that the object refers to.
+    pub(super) fn files(&mut self) -> &mut Files {
+        &mut self.files
+    }
+
+    /// The files that were read for the object.
+    pub(super) fn into_files(self) -> Files {
+        self.files
     }
 
     /// Notes an error at a setting of the object (a path relative to it).

@@ -6,10 +6,11 @@ use std::time::Duration;
 use tollgate_limiter::{FailurePolicy, Quota, QuotaError};
 
 use super::notes::{Advise, Noted, Notes};
-use super::{criterion, redis};
-use crate::checked::{RateLimit, RateLimitOrigin, RedisStore, Store, Topology};
+use super::{criterion, redis, window, words};
+use crate::checked::{RateLimit, RateLimitOrigin, Scope, Store};
 use crate::duration::SignedDuration;
 use crate::dynamic::rate_limit::{DistributedRateLimit, RateLimit as WrittenRateLimit};
+use crate::dynamic::{SourceCriterion, WindowQuota};
 
 /// Where the path to `distributedRateLimit` starts.
 pub(super) const PLUGIN: &str = "plugin.distributedRateLimit";
@@ -19,44 +20,39 @@ const AVERAGE_MAX: i64 = i64::MAX / 1_000_000_000;
 
 /// Checks a `rateLimit`.
 pub(super) fn compile(written: &WrittenRateLimit, notes: &mut Notes<'_>) -> Option<RateLimit> {
-    let rate = Rate { name: "average", limit: written.average, period: written.period, burst: written.burst };
-    let quota = rate.compile("rateLimit", notes);
-    let criterion = criterion::compile(written.source_criterion.as_ref(), "rateLimit.sourceCriterion", notes);
-    let store = match &written.redis {
-        None => Some(Store::Memory),
-        Some(written) => {
-            redis::of_rate_limit(written, notes).and_then(|store| runs_here(store, "rateLimit.redis", notes))
-        }
-    };
-    let (quota, criterion, store) = (quota.ok()?, criterion?, store?);
-    Some(RateLimit {
-        quota,
-        max_delay: max_delay(quota),
-        criterion,
-        store,
-        failure_policy: FailurePolicy::Deny,
-        response_headers: false,
+    let limit = Limit {
+        at: "rateLimit",
         origin: RateLimitOrigin::RateLimit,
+        rate: Rate { name: "average", limit: written.average, period: written.period, burst: written.burst },
+        quotas: &written.quotas,
+        criterion: written.source_criterion.as_ref(),
+        scope: &written.scope,
+        leases: written.leases,
+        failure_policy: &written.failure_policy,
+        deny_on_error: None,
+        response_headers: false,
+    };
+    limit.compile(notes, |notes| match &written.redis {
+        None => Some(Store::Memory),
+        Some(redis) => redis::of_rate_limit(redis, notes).map(|redis| Store::Redis(Arc::new(redis))),
     })
 }
 
 /// Checks a `plugin.distributedRateLimit`.
 pub(super) fn compile_distributed(written: &DistributedRateLimit, notes: &mut Notes<'_>) -> Option<RateLimit> {
-    let rate = Rate { name: "limit", limit: written.limit, period: written.period, burst: written.burst };
-    let quota = rate.compile(PLUGIN, notes);
-    let at = format!("{PLUGIN}.sourceCriterion");
-    let criterion = criterion::compile(written.source_criterion.as_ref(), &at, notes);
-    let store = distributed_store(written, notes);
-    let (quota, criterion, store) = (quota.ok()?, criterion?, store?);
-    Some(RateLimit {
-        quota,
-        max_delay: max_delay(quota),
-        criterion,
-        store,
-        failure_policy: if written.deny_on_error { FailurePolicy::Deny } else { FailurePolicy::Allow },
-        response_headers: written.response_headers,
+    let limit = Limit {
+        at: PLUGIN,
         origin: RateLimitOrigin::DistributedRateLimit,
-    })
+        rate: Rate { name: "limit", limit: written.limit, period: written.period, burst: written.burst },
+        quotas: &written.quotas,
+        criterion: written.source_criterion.as_ref(),
+        scope: &written.scope,
+        leases: written.leases,
+        failure_policy: &written.failure_policy,
+        deny_on_error: written.deny_on_error,
+        response_headers: written.response_headers,
+    };
+    limit.compile(notes, |notes| distributed_store(written, notes))
 }
 
 fn distributed_store(written: &DistributedRateLimit, notes: &mut Notes<'_>) -> Option<Store> {
@@ -66,22 +62,84 @@ fn distributed_store(written: &DistributedRateLimit, notes: &mut Notes<'_>) -> O
             .advise("set store.redis.endpoints, or use rateLimit for a limit in memory");
         return None;
     };
-    let at = format!("{PLUGIN}.store.redis");
-    redis::of_distributed(redis, &at, notes).and_then(|store| runs_here(store, &at, notes))
+    redis::of_distributed(redis, &format!("{PLUGIN}.store.redis"), notes).map(|redis| Store::Redis(Arc::new(redis)))
 }
 
-fn max_delay(quota: Option<Quota>) -> Duration {
-    quota.map_or(Duration::ZERO, |quota| quota.traefik_max_delay())
+/// What both middlewares write, under names of their own.
+struct Limit<'a> {
+    at: &'static str,
+    origin: RateLimitOrigin,
+    rate: Rate,
+    quotas: &'a [WindowQuota],
+    criterion: Option<&'a SourceCriterion>,
+    scope: &'a str,
+    leases: Option<bool>,
+    failure_policy: &'a str,
+    deny_on_error: Option<bool>,
+    response_headers: bool,
 }
 
-/// A store whose topology can be served.
-fn runs_here(store: RedisStore, at: &str, notes: &mut Notes<'_>) -> Option<Store> {
-    match store.topology {
-        Topology::Standalone => return Some(Store::Redis(Arc::new(store))),
-        Topology::Cluster => notes.not_yet(at, "Redis Cluster (cluster, or more than one endpoint)"),
-        Topology::Sentinel { .. } => notes.not_yet(&format!("{at}.sentinel"), "Redis Sentinel"),
+const SCOPES: [(&str, Scope); 2] = [("middleware", Scope::Middleware), ("router", Scope::Router)];
+const POLICIES: [(&str, FailurePolicy); 3] =
+    [("deny", FailurePolicy::Deny), ("allow", FailurePolicy::Allow), ("local", FailurePolicy::Local)];
+
+impl Limit<'_> {
+    /// Checks everything before it gives up, so that all mistakes are told at once.
+    fn compile(&self, notes: &mut Notes<'_>, store: impl FnOnce(&mut Notes<'_>) -> Option<Store>) -> Option<RateLimit> {
+        let quota = self.rate.compile(self.at, self.quotas, notes);
+        let quotas = window::compile(self.quotas, &self.path("quotas"), notes);
+        let criterion = criterion::compile(self.criterion, &self.path("sourceCriterion"), notes);
+        let scope = words::meaning(self.scope, &SCOPES, &self.path("scope"), notes);
+        let failure_policy = self.failure_policy(notes);
+        let store = store(notes);
+        if store == Some(Store::Memory) {
+            self.warn_of_unused(notes);
+        }
+        let quota = quota.ok()?;
+        Some(RateLimit {
+            quota,
+            quotas: quotas.ok()?,
+            max_delay: quota.map_or(Duration::ZERO, |quota| quota.traefik_max_delay()),
+            criterion: criterion?,
+            scope: scope.ok()?.unwrap_or_default(),
+            store: store?,
+            leases: self.leases.unwrap_or(true),
+            failure_policy: failure_policy.ok()?,
+            response_headers: self.response_headers,
+            origin: self.origin,
+        })
     }
-    None
+
+    /// `failurePolicy`, or what Traefik Hub says for two of its three words.
+    fn failure_policy(&self, notes: &mut Notes<'_>) -> Result<FailurePolicy, Noted> {
+        let at = self.path("failurePolicy");
+        let policy = words::meaning(self.failure_policy, &POLICIES, &at, notes)?;
+        let hub = self.deny_on_error.map(|deny| if deny { FailurePolicy::Deny } else { FailurePolicy::Allow });
+        if let (Some(policy), Some(hub)) = (policy, hub)
+            && policy != hub
+        {
+            let deny = hub == FailurePolicy::Deny;
+            let message = format!("failurePolicy {} and denyOnError {deny} contradict each other", policy.as_str());
+            notes
+                .error("two-policies", &at, message)
+                .advise(format!("denyOnError {deny} means {}; remove one of the two", hub.as_str()));
+            return Err(Noted);
+        }
+        Ok(policy.or(hub).unwrap_or_default())
+    }
+
+    /// Of options that say how to deal with a store, for a limit that has none.
+    fn warn_of_unused(&self, notes: &mut Notes<'_>) {
+        let options = [("failurePolicy", !self.failure_policy.is_empty()), ("leases", self.leases.is_some())];
+        for (option, _) in options.iter().filter(|(_, written)| *written) {
+            let message = format!("{option} is not used: a limit in memory has no store to ask");
+            notes.warning("store-option-unused", &self.path(option), message).advise("set redis, or remove it");
+        }
+    }
+
+    fn path(&self, option: &str) -> String {
+        format!("{}.{option}", self.at)
+    }
 }
 
 /// How much, as both middlewares write it.
@@ -94,8 +152,8 @@ struct Rate {
 }
 
 impl Rate {
-    /// `None` is unlimited.
-    fn compile(&self, at: &str, notes: &mut Notes<'_>) -> Result<Option<Quota>, Noted> {
+    /// `None` is unlimited, which surprises where there is nothing beside it.
+    fn compile(&self, at: &str, beside: &[WindowQuota], notes: &mut Notes<'_>) -> Result<Option<Quota>, Noted> {
         let name = self.name;
         let at_limit = format!("{at}.{name}");
         let Some(period) = self.period.to_duration() else {
@@ -111,9 +169,11 @@ impl Rate {
                 .advise("burst is the size of the bucket: how many requests may come at once");
         }
         let Some(limit) = u64::try_from(self.limit).ok().filter(|&limit| limit > 0) else {
-            notes
-                .warning("unlimited", &at_limit, format!("{name} {} means no limit", self.limit))
-                .advise(format!("remove the middleware, or set {name} to at least 1"));
+            if beside.is_empty() {
+                notes
+                    .warning("unlimited", &at_limit, format!("{name} {} means no limit", self.limit))
+                    .advise(format!("remove the middleware, or set {name} to at least 1"));
+            }
             return Ok(None);
         };
         if self.limit > AVERAGE_MAX {

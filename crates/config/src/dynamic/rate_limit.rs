@@ -1,4 +1,6 @@
 //! The limiting middlewares as written: `rateLimit` and `plugin.distributedRateLimit`.
+//!
+//! Words of Tollgate's own options are texts here: one that nobody knows disables its middleware, not its file.
 
 use crate::decode::section;
 use crate::duration::SignedDuration;
@@ -18,6 +20,28 @@ section! {
         "sourceCriterion" => source_criterion: Option<SourceCriterion>,
         /// Where buckets are kept; absent means in memory.
         "redis" => redis: Option<Redis>,
+        /// Tollgate's own: what to answer while the store is away, `deny`, `allow` or `local`.
+        "failurePolicy" => failure_policy: String,
+        /// Tollgate's own: what a bucket belongs to, `middleware` (the default) or `router`.
+        "scope" => scope: String,
+        /// Tollgate's own: whether to decide without a call where that is safe; absent means yes.
+        "leases" => leases: Option<bool>,
+        /// Tollgate's own: how many requests may pass in longer windows.
+        "quotas" => quotas: Vec<WindowQuota>,
+    }
+}
+
+section! {
+    /// How many requests may pass in a longer window; Tollgate's own.
+    pub struct WindowQuota: "WindowQuota" {
+        /// Requests per window.
+        "limit" => limit: i64,
+        /// `hour`, `day`, `week`, `month`, or a duration.
+        "window" => window: String,
+        /// Where the day begins: a name of the IANA, `Europe/Berlin`; absent means UTC.
+        "timeZone" => time_zone: String,
+        /// Whether it is any stretch of that length rather than one by the calendar.
+        "sliding" => sliding: Option<bool>,
     }
 }
 
@@ -56,9 +80,9 @@ section! {
         "username" => username: Redacted<String>,
         /// Password.
         "password" => password: Redacted<String>,
-        /// Database number.
+        /// Database number; not used in a cluster.
         "db" => db: i64,
-        /// Accepted for compatibility; one multiplexed connection needs no pool.
+        /// Accepted for compatibility: one connection to each server carries all requests.
         "poolSize" => pool_size: i64,
         /// Accepted for compatibility.
         "minIdleConns" => min_idle_conns: i64,
@@ -70,6 +94,8 @@ section! {
         "writeTimeout" => write_timeout: Option<SignedDuration> = Some(SignedDuration::from_secs(3)),
         /// How long connecting may take; 0 or less means 5 s.
         "dialTimeout" => dial_timeout: Option<SignedDuration> = Some(SignedDuration::from_secs(5)),
+        /// Tollgate's own: grant nothing, after a loss of data, that might have been granted before.
+        "strict" => strict: bool,
     }
 }
 
@@ -96,14 +122,22 @@ section! {
         "period" => period: SignedDuration = SignedDuration::from_secs(1),
         /// How many requests may come at once; below 1 means 1.
         "burst" => burst: i64 = 1,
-        /// Whether requests are refused while the store cannot be asked.
-        "denyOnError" => deny_on_error: bool = true,
+        /// Whether requests are refused while the store cannot be asked; absent means yes.
+        "denyOnError" => deny_on_error: Option<bool>,
         /// Whether responses tell the state of the bucket.
         "responseHeaders" => response_headers: bool,
         /// Whose requests share a bucket.
         "sourceCriterion" => source_criterion: Option<SourceCriterion>,
         /// Where buckets are kept.
         "store" => store: Option<Store>,
+        /// Tollgate's own: what to answer while the store is away, `deny`, `allow` or `local`.
+        "failurePolicy" => failure_policy: String,
+        /// Tollgate's own: what a bucket belongs to, `middleware` (the default) or `router`.
+        "scope" => scope: String,
+        /// Tollgate's own: whether to decide without a call where that is safe; absent means yes.
+        "leases" => leases: Option<bool>,
+        /// Tollgate's own: how many requests may pass in longer windows.
+        "quotas" => quotas: Vec<WindowQuota>,
     }
 }
 
@@ -134,6 +168,8 @@ section! {
         "tls" => tls: Option<StoreTls>,
         /// Present: the endpoints are those of sentinels.
         "sentinel" => sentinel: Option<Sentinel>,
+        /// Tollgate's own: grant nothing, after a loss of data, that might have been granted before.
+        "strict" => strict: bool,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_config::checked::{self, RateLimitOrigin, Topology};
+use tollgate_config::checked::{self, RateLimitOrigin};
 use tollgate_limiter::Limit;
 use tollgate_pipeline::Middleware;
 use tollgate_store::{RedisOptions, RedisTls, Store, Stores};
@@ -43,7 +43,6 @@ const TRAEFIK_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn options(redis: &checked::RedisStore, origin: RateLimitOrigin) -> RedisOptions {
-    debug_assert!(redis.topology == Topology::Standalone, "the compiler lets no other pass");
     let timeouts = [redis.read_timeout, redis.write_timeout];
     let not_set = match origin {
         RateLimitOrigin::RateLimit => TRAEFIK_TIMEOUT,
@@ -81,7 +80,8 @@ mod tests {
             read_timeout,
             write_timeout,
             tls: None,
-            topology: Topology::Standalone,
+            topology: checked::Topology::Standalone,
+            strict: false,
         }
     }
 

@@ -122,7 +122,8 @@ fn denied(limit: &BoundLimit, denial: &Denial, now: Monotonic) -> Decision {
 fn by_policy(limit: &BoundLimit) -> Decision {
     let verdict = match limit.limit.failure_policy {
         FailurePolicy::Allow => Verdict::Allow,
-        FailurePolicy::Deny => Verdict::Deny { retry_after: POLICY_RETRY_AFTER },
+        // Refusing keeps every share, until shares are kept here.
+        FailurePolicy::Deny | FailurePolicy::Local => Verdict::Deny { retry_after: POLICY_RETRY_AFTER },
     };
     Decision { verdict, source: DecisionSource::Policy, remaining: None, reset_after: None }
 }
