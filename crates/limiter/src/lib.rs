@@ -43,6 +43,7 @@ pub mod schedule;
 mod store_time;
 mod time;
 mod verdict;
+pub mod window;
 
 pub use address::{AddressSet, AddressSetError};
 pub use attributes::Attributes;
