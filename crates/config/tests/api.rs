@@ -45,6 +45,25 @@ fn a_redis_shows_its_defaults_and_not_its_password() {
 }
 
 #[test]
+fn own_options_show_where_they_were_written_and_nowhere_else() {
+    let shown = middleware("http: {middlewares: {m: {rateLimit: {average: 1, redis: {db: 1}}}}}");
+    for option in ["failurePolicy", "scope", "leases", "quotas", "strict"] {
+        assert!(!shown.contains(option), "{shown}");
+    }
+    let shown = middleware(
+        "http: {middlewares: {m: {rateLimit: {failurePolicy: local, scope: router, leases: false, quotas: [{limit: 5, \
+         window: day, timeZone: Asia/Tokyo}, {limit: 1, window: hour, sliding: true}], redis: {db: 1, strict: true}}}}}",
+    );
+    for expected in [
+        r#""failurePolicy":"local","scope":"router","leases":false"#,
+        r#""quotas":[{"limit":5,"window":"day","timeZone":"Asia/Tokyo"},{"limit":1,"window":"hour","sliding":true}]"#,
+        r#""strict":true"#,
+    ] {
+        assert!(shown.contains(expected), "{expected} is missing in {shown}");
+    }
+}
+
+#[test]
 fn a_router_shows_where_it_listens_and_what_its_priority_is() {
     let (merged, compiled) = compiled(
         "http:\n  routers: {r: {rule: Path(`/y`), service: s}}\n  services: {s: {loadBalancer: {servers: [{url: \
@@ -105,7 +124,7 @@ tls: {certificates: [{certFile: a, keyFile: CANARY26}]}
     for one in &compiled.diagnostics {
         write!(shown, "{one} {}", serde_json::to_string(one).unwrap()).unwrap();
     }
-    write!(shown, "{:?}", compiled.config).unwrap();
+    write!(shown, "{:?} {:?}", compiled.config, compiled.files).unwrap();
     let leaked: BTreeSet<&str> = shown.match_indices("CANARY").map(|(at, _)| &shown[at..at + 8]).collect();
     assert!(leaked.is_empty(), "{leaked:?} in {shown}");
     assert!(shown.contains("xxxx"));
