@@ -9,22 +9,25 @@
 //!               └── more have arrived meanwhile ──┘
 //! ```
 //!
-//! The server's clock decides, read inside the script. Every wait has a deadline. When the server cannot be used,
-//! the [`Link`](link::Link) says so at once, and a probe in the background notices when it is back.
+//! The server's clock decides, read inside the script. Every wait has a deadline. Which server is responsible for a key
+//! is known to [`Servers`](servers::Servers). When one cannot be used, its [`Link`](link::Link) says so at once, and a
+//! probe in the background notices when it is back.
 
 mod book;
 mod caller;
 mod error;
+mod hash_slot;
 mod link;
 mod options;
 mod reply;
 mod script;
+mod servers;
 mod store;
 
 pub use error::{ErrorKind, StoreError};
-pub use link::Health;
 pub use options::{RedisOptions, RedisTls};
 pub use reply::decode as decode_replies;
+pub use servers::{Health, NodeSnapshot};
 pub use store::RedisStore;
 pub(crate) use store::Waiting;
 

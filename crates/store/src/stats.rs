@@ -131,7 +131,7 @@ pub struct StoreSnapshot {
 
 /// A histogram of durations with fixed bounds.
 #[derive(Debug, Default)]
-struct Latency {
+pub(crate) struct Latency {
     counts: [AtomicU64; LATENCY_BOUNDS_MICROS.len() + 1],
     sum_nanos: AtomicU64,
 }
@@ -152,14 +152,14 @@ pub struct LatencySnapshot {
 }
 
 impl Latency {
-    fn record(&self, took: Duration) {
+    pub(crate) fn record(&self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let index = LATENCY_BOUNDS_MICROS.partition_point(|bound| *bound < micros);
         up(&self.counts[index], 1);
         up(&self.sum_nanos, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    fn snapshot(&self) -> LatencySnapshot {
+    pub(crate) fn snapshot(&self) -> LatencySnapshot {
         let mut count = 0;
         let mut buckets = Vec::with_capacity(LATENCY_BOUNDS_MICROS.len());
         for (bound, bucket) in LATENCY_BOUNDS_MICROS.iter().zip(&self.counts) {

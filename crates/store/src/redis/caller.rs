@@ -10,9 +10,9 @@ use tollgate_limiter::{Ask, Decision, DecisionSource, Denial, Reading, Span, Tim
 
 use super::book::{Book, Due};
 use super::error::StoreError;
-use super::link::{Link, send, within};
-use super::reply::{self, KeyReply, Replies};
-use super::script::{KeyAsk, Script};
+use super::reply::{self, KeyReply};
+use super::script::{KeyAsk, Script, key_name};
+use super::servers::{Servers, hash_slot};
 use crate::bound::BoundLimit;
 use crate::clock::Clock;
 use crate::hash::KeyHash;
@@ -29,7 +29,7 @@ const SWEEP_EVERY: Duration = Duration::from_millis(100);
 /// What the calling task works with.
 pub(super) struct Caller {
     pub(super) book: Arc<Book>,
-    pub(super) link: Arc<Link>,
+    pub(super) servers: Arc<Servers>,
     pub(super) script: Script,
     pub(super) clock: Clock,
     pub(super) stats: Arc<StoreStats>,
@@ -39,6 +39,8 @@ impl Caller {
     /// Calls for the keys that come in, until nobody can send any more.
     pub(super) async fn run(self, mut keys: mpsc::UnboundedReceiver<KeyHash>) {
         let mut calls = FuturesUnordered::new();
+        // A call to a cluster may name keys of one hash slot only, and two keys seldom share one.
+        let keys_max = if self.servers.is_cluster() { 1 } else { KEYS_MAX };
         let mut due = Vec::with_capacity(KEYS_MAX);
         let mut again: Vec<KeyHash> = Vec::new();
         let mut sweeping = tokio::time::interval(SWEEP_EVERY);
@@ -59,7 +61,7 @@ impl Caller {
             }
             for key in again.drain(..) {
                 due.extend(self.book.take(key, WAITERS_MAX));
-                if due.len() == KEYS_MAX {
+                if due.len() == keys_max {
                     calls.push(self.call(std::mem::replace(&mut due, Vec::with_capacity(KEYS_MAX))));
                 }
             }
@@ -73,19 +75,22 @@ impl Caller {
     async fn call(&self, due: Vec<Due>) -> Vec<KeyHash> {
         let keys = due.iter().map(|due| due.hash).collect();
         let asks: Vec<_> = due.iter().map(key_ask).collect();
-        let sent = self.clock.now();
-        match self.ask(&asks).await {
-            Ok(replies) => {
-                let reading = Reading { store: replies.now, sent, received: self.clock.now() };
+        let wants: Vec<_> = asks.iter().map(|ask| ask.ask.want).collect();
+        let slot = hash_slot(&key_name(&due[0].digest));
+        let answer = self.servers.call(slot, &self.script, self.script.call(&asks)).await.and_then(|called| {
+            let replies =
+                reply::decode(called.value, &wants).inspect_err(|error| self.servers.on_failure(slot, error))?;
+            Ok((Reading { store: replies.now, sent: called.sent, received: called.received }, replies.keys))
+        });
+        match answer {
+            Ok((reading, replies)) => {
                 let waiters = due.iter().map(|due| due.waiters.len()).sum();
-                self.stats.called(due.len(), waiters, reading.received.since(sent));
-                self.link.on_answer();
-                for (due, reply) in due.into_iter().zip(replies.keys) {
+                self.stats.called(due.len(), waiters, reading.received.since(reading.sent));
+                for (due, reply) in due.into_iter().zip(replies) {
                     self.tell(due, reply, &reading);
                 }
             }
             Err(error) => {
-                self.link.on_failure(&error);
                 for waiter in due.into_iter().flat_map(|due| due.waiters) {
                     let _ = waiter.send(Err(error.clone()));
                 }
@@ -94,32 +99,12 @@ impl Caller {
         keys
     }
 
-    /// Asks the server. A script it does not know has not run, so it is loaded and called again; a call without an
-    /// answer may have run, so it is not.
-    async fn ask(&self, asks: &[KeyAsk]) -> Result<Replies, StoreError> {
-        let call = self.script.call(asks);
-        let value = within(self.link.options().deadline, async {
-            let Some(mut connection) = self.link.connection().await else {
-                return Err(redis::RedisError::from((redis::ErrorKind::Io, "not connected")));
-            };
-            match send(&mut connection, &call).await {
-                Err(error) if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript) => {
-                    send(&mut connection, &self.script.load()).await?;
-                    send(&mut connection, &call).await
-                }
-                result => result,
-            }
-        });
-        let wants: Vec<_> = asks.iter().map(|ask| ask.ask.want).collect();
-        reply::decode(value.await?, &wants)
-    }
-
     /// Gives the slots to those who wait, in order of arrival, and remembers until when there are no more.
     fn tell(&self, due: Due, reply: Result<KeyReply, StoreError>, reading: &Reading) {
         let reply = match reply {
             Ok(reply) => reply,
             Err(error) => {
-                self.link.on_failure(&error);
+                self.servers.on_failure(hash_slot(&key_name(&due.digest)), &error);
                 for waiter in due.waiters {
                     let _ = waiter.send(Err(error.clone()));
                 }

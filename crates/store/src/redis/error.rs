@@ -1,6 +1,7 @@
 //! What can go wrong with a store, and what to do about it.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Why the store gave no verdict.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,8 +92,8 @@ impl ErrorKind {
         }
     }
 
-    /// Whether it says something about the whole store, and not about one key.
-    pub(crate) fn concerns_the_store(self) -> bool {
+    /// Whether it says something about the whole server, and not about one key.
+    pub(crate) fn concerns_the_server(self) -> bool {
         self != Self::ForeignValue
     }
 
@@ -130,6 +131,16 @@ impl fmt::Display for ErrorKind {
             Self::Protocol => "answer makes no sense",
             Self::Refused => "refused",
         })
+    }
+}
+
+impl StoreError {
+    pub(crate) fn not_connected() -> Self {
+        Self { kind: ErrorKind::Unreachable, detail: "not connected yet".into() }
+    }
+
+    pub(crate) fn timeout(limit: Duration) -> Self {
+        Self { kind: ErrorKind::Timeout, detail: format!("nothing within {limit:?}") }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The connection to one server, and whether it may be asked.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -10,18 +10,20 @@ use tokio::sync::Notify;
 use tollgate_limiter::{Ask, Monotonic, Quota, Span};
 
 use super::error::{ErrorKind, StoreError};
-use super::options::RedisOptions;
+use super::options::{Address, RedisOptions};
 use super::script::{KeyAsk, Script};
 use crate::clock::Clock;
-use crate::stats::StoreStats;
+use crate::stats::{Latency, StoreStats};
 
-/// Whether a store can be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
-    /// It answers.
-    Available,
-    /// It does not, and failure policies are in force until a probe finds it well.
-    Unavailable(StoreError),
+/// What all links of one store have in common.
+pub(super) struct Setting {
+    pub(super) options: RedisOptions,
+    /// Loaded on every connection; the first is also tried out.
+    pub(super) scripts: Vec<Script>,
+    pub(super) stats: Arc<StoreStats>,
+    pub(super) clock: Clock,
+    /// Told when a link opens, for whoever follows the topology.
+    pub(super) trouble: Notify,
 }
 
 /// One multiplexed connection with a breaker.
@@ -29,13 +31,14 @@ pub enum Health {
 /// A new link is connecting, and requests wait for that as they wait for an answer. From then on the breaker is closed
 /// or open. As long as it is closed requests use the connection. It opens when the connection breaks, when the
 /// server says that it cannot serve, and after [`TIMEOUTS_MAX`] calls in a row went without an answer. While it is
-/// open nobody waits for the server: [`Link::connection`] fails at once. Only the probe, one task, asks on, a few
-/// times per second, with everything a request needs (connect, log in, load the script, run it), and closes the
-/// breaker when that works.
+/// open nobody waits for the server: [`Link::call`] fails at once. Only the probe, one task, asks on, a few times per
+/// second, with everything a request needs (connect, log in, load the scripts, run one), and closes the breaker when
+/// that works.
 pub(super) struct Link {
-    options: RedisOptions,
-    script: Script,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    address: Address,
+    setting: Arc<Setting>,
+    line: Mutex<Option<Line>>,
+    lines: AtomicU64,
     state: AtomicU8,
     /// Wakes those who wait for the first attempt to connect.
     settled: Notify,
@@ -43,12 +46,31 @@ pub(super) struct Link {
     failure: Mutex<Option<StoreError>>,
     /// Wakes the probe.
     wake: Notify,
-    stats: Arc<StoreStats>,
     /// The bucket that only the probe of this link uses, so that it always has something to write.
     probe_key: [u8; 16],
-    /// When a key that is not ours was last spoken of.
-    foreign_said: Mutex<Option<Monotonic>>,
-    clock: Clock,
+    latency: Latency,
+}
+
+/// A connection that has been tried out.
+#[derive(Clone)]
+struct Line {
+    connection: MultiplexedConnection,
+    /// Tells it from those before and after it.
+    number: u64,
+    run_id: Option<Arc<str>>,
+}
+
+/// A call that was answered.
+pub(super) struct Called {
+    /// The answer; never an error of the server.
+    pub(super) value: redis::Value,
+    /// When the attempt that was answered was sent, on [`Clock`].
+    pub(super) sent: Monotonic,
+    /// When its answer was here.
+    pub(super) received: Monotonic,
+    /// Which run of the server answered, if `strict` wants it to be known.
+    #[allow(dead_code, reason = "nobody is strict yet")]
+    pub(super) run_id: Option<Arc<str>>,
 }
 
 /// The first attempt to connect is under way.
@@ -60,32 +82,29 @@ const OPEN: u8 = 2;
 
 /// Calls in a row without an answer until the server is held to be away.
 const TIMEOUTS_MAX: u32 = 3;
-/// A key that is not ours stays what it is, and is met by every request for it.
-const FOREIGN_SAID_EVERY: Duration = Duration::from_secs(60);
 /// How long the probe rests between attempts, before jitter.
 const PROBE_REST: Duration = Duration::from_millis(250);
 
 impl Link {
-    /// A link that the probe will connect.
-    pub(super) fn new(options: RedisOptions, script: Script, stats: Arc<StoreStats>, clock: Clock) -> Self {
+    /// A link that [`Link::keep`] will connect.
+    pub(super) fn new(address: Address, setting: Arc<Setting>) -> Self {
         Self {
-            options,
-            script,
-            connection: Mutex::new(None),
+            address,
+            setting,
+            line: Mutex::new(None),
+            lines: AtomicU64::new(0),
             state: AtomicU8::new(CONNECTING),
             settled: Notify::new(),
             timeouts: AtomicU32::new(0),
             failure: Mutex::new(None),
             wake: Notify::new(),
-            stats,
             probe_key: random_key(),
-            foreign_said: Mutex::new(None),
-            clock,
+            latency: Latency::default(),
         }
     }
 
-    pub(super) fn options(&self) -> &RedisOptions {
-        &self.options
+    pub(super) fn address(&self) -> &Address {
+        &self.address
     }
 
     /// True if the server may be asked.
@@ -98,88 +117,120 @@ impl Link {
         self.state.load(Ordering::Acquire) == OPEN
     }
 
-    pub(super) fn health(&self) -> Health {
+    /// Why the server cannot be asked; none while it can.
+    pub(super) fn failure(&self) -> Option<StoreError> {
         if self.is_closed() {
-            return Health::Available;
+            return None;
         }
-        Health::Unavailable(
-            self.failure
-                .lock()
-                .clone()
-                .unwrap_or_else(|| StoreError { kind: ErrorKind::Unreachable, detail: "not connected yet".into() }),
-        )
+        Some(self.failure.lock().clone().unwrap_or_else(StoreError::not_connected))
+    }
+
+    pub(super) fn run_id(&self) -> Option<Arc<str>> {
+        self.line.lock().as_ref()?.run_id.clone()
+    }
+
+    pub(super) fn latency(&self) -> &Latency {
+        &self.latency
+    }
+
+    /// One script call. A script that the server does not know has not run, so it is loaded and called again. Waits for
+    /// the first attempt to connect, and otherwise for as long as the server takes.
+    pub(super) async fn call(&self, script: &Script, cmd: &redis::Cmd) -> Result<Called, StoreError> {
+        let Some(mut line) = self.line().await else {
+            return Err(self.failure().unwrap_or_else(StoreError::not_connected));
+        };
+        let result = self.call_on(&mut line, script, cmd).await;
+        match &result {
+            Ok(called) => {
+                self.timeouts.store(0, Ordering::Relaxed);
+                self.latency.record(called.received.since(called.sent));
+            }
+            // What an earlier connection ran into says nothing about this one.
+            Err(error) if error.kind.concerns_the_server() => self.open(error, |current| current == line.number),
+            Err(_) => {}
+        }
+        result
+    }
+
+    async fn call_on(&self, line: &mut Line, script: &Script, cmd: &redis::Cmd) -> Result<Called, StoreError> {
+        let clock = &self.setting.clock;
+        let mut sent = clock.now();
+        let mut answer = send(&mut line.connection, cmd).await;
+        if answer.as_ref().is_err_and(is_unknown_script) {
+            send(&mut line.connection, &script.load()).await?;
+            sent = clock.now();
+            answer = send(&mut line.connection, cmd).await;
+        }
+        Ok(Called { value: answer?, sent, received: clock.now(), run_id: line.run_id.clone() })
     }
 
     /// The connection, while the breaker is closed. Waits for the first attempt to connect.
-    pub(super) async fn connection(&self) -> Option<MultiplexedConnection> {
+    async fn line(&self) -> Option<Line> {
         loop {
             // Asked for before looking, so that what happens in between is not missed.
             let settled = self.settled.notified();
             match self.state.load(Ordering::Acquire) {
                 CONNECTING => settled.await,
-                CLOSED => return self.connection.lock().clone(),
+                CLOSED => return self.line.lock().clone(),
                 _ => return None,
             }
         }
     }
 
-    /// Takes the state, and tells those who wait for the first.
+    /// Takes the state, and tells those who wait for the first. The lock of the line is held.
     fn turn(&self, state: u8) -> u8 {
         let before = self.state.swap(state, Ordering::AcqRel);
         self.settled.notify_waiters();
         before
     }
 
-    pub(super) fn on_answer(&self) {
-        self.timeouts.store(0, Ordering::Relaxed);
+    /// A call went without an answer.
+    pub(super) fn on_timeout(&self, error: &StoreError) {
+        if self.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_MAX {
+            self.open(error, |_| true);
+        }
     }
 
-    /// A call failed: counts it, and opens the breaker if the server is to blame.
+    /// A call failed: opens the breaker if the server is to blame.
     pub(super) fn on_failure(&self, error: &StoreError) {
-        self.stats.failed(error.kind);
-        let opens = match error.kind {
-            ErrorKind::Timeout => self.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_MAX,
-            kind => kind.concerns_the_store(),
-        };
-        if opens {
-            self.open(error);
-        }
-        if error.kind == ErrorKind::ForeignValue && self.is_time_to_say() {
-            tracing::error!(store = %self.options.name(), %error, "a bucket cannot be read: its failure policy decides");
+        if error.kind.concerns_the_server() {
+            self.open(error, |_| true);
         }
     }
 
-    fn is_time_to_say(&self) -> bool {
-        let now = self.clock.now();
-        let mut said = self.foreign_said.lock();
-        let is_time = said.is_none_or(|said| now.since(said) >= FOREIGN_SAID_EVERY);
-        if is_time {
-            *said = Some(now);
+    /// Opens the breaker, if it is `about` the connection of now.
+    fn open(&self, error: &StoreError, about: impl FnOnce(u64) -> bool) {
+        let mut line = self.line.lock();
+        if line.as_ref().map_or(self.is_open(), |line| !about(line.number)) {
+            return;
         }
-        is_time
-    }
-
-    fn open(&self, error: &StoreError) {
         // A connection that gave no answer may be dead without knowing it; the probe makes a new one.
-        *self.connection.lock() = None;
+        *line = None;
         *self.failure.lock() = Some(error.clone());
-        if self.turn(OPEN) != OPEN {
-            tracing::error!(store = %self.options.name(), %error, "the store cannot be used: failure policies are in force");
+        let before = self.turn(OPEN);
+        drop(line);
+        if before != OPEN {
+            self.say(error);
             self.wake.notify_one();
+            self.setting.trouble.notify_one();
         }
     }
 
-    fn close(&self, connection: MultiplexedConnection) {
-        *self.connection.lock() = Some(connection);
+    fn close(&self, line: Line) {
+        let mut current = self.line.lock();
+        *current = Some(line);
         self.timeouts.store(0, Ordering::Relaxed);
         let failed_before = self.failure.lock().take().is_some();
-        if self.turn(CLOSED) == OPEN && failed_before {
-            tracing::warn!(store = %self.options.name(), "the store can be used again");
+        let before = self.turn(CLOSED);
+        drop(current);
+        if before == OPEN && failed_before {
+            let store = self.setting.options.name();
+            tracing::warn!(%store, server = %self.address, "the store can be used again");
         }
     }
 
     /// Keeps the link well. Runs until it is dropped.
-    pub(super) async fn probe(self: Arc<Self>) {
+    pub(super) async fn keep(self: Arc<Self>) {
         let mut jitter = Jitter::new();
         loop {
             if self.is_closed() {
@@ -187,11 +238,12 @@ impl Link {
                 continue;
             }
             match self.attempt().await {
-                Ok(connection) => self.close(connection),
+                Ok(line) => self.close(line),
                 Err(error) => {
-                    self.stats.failed(error.kind);
+                    self.setting.stats.failed(error.kind);
                     self.say_once(error);
                     self.turn(OPEN);
+                    self.setting.trouble.notify_one();
                     tokio::time::sleep(jitter.spread(PROBE_REST)).await;
                 }
             }
@@ -202,57 +254,78 @@ impl Link {
     fn say_once(&self, error: StoreError) {
         let mut failure = self.failure.lock();
         if failure.as_ref().is_none_or(|before| before.kind != error.kind) {
-            tracing::error!(store = %self.options.name(), %error, "the store cannot be used: failure policies are in force");
+            self.say(&error);
         }
         *failure = Some(error);
     }
 
-    /// Everything that a request needs, tried out: connect, log in, load the script, run it on a key of its own.
-    async fn attempt(self: &Arc<Self>) -> Result<MultiplexedConnection, StoreError> {
-        let mut connection = within(self.options.connect_timeout, self.connect()).await?;
-        within(self.options.deadline, send(&mut connection, &self.script.load())).await?;
-        let quota = Quota::new(1, Duration::from_secs(1), 1).expect("one per second is a quota");
-        let ask = KeyAsk { digest: self.probe_key, quota, max_delay: Span::ZERO, ask: Ask::ONE };
-        let value = within(self.options.deadline, send(&mut connection, &self.script.call(&[ask]))).await?;
-        super::reply::decode(value, &[1])?.keys.remove(0)?;
-        Ok(connection)
+    fn say(&self, error: &StoreError) {
+        let store = self.setting.options.name();
+        tracing::error!(%store, server = %self.address, %error, "the store cannot be used: failure policies are in force");
     }
 
-    async fn connect(self: &Arc<Self>) -> redis::RedisResult<MultiplexedConnection> {
+    /// Everything that a request needs, tried out: connect, log in, load the scripts, run the first on a key of its own.
+    async fn attempt(self: &Arc<Self>) -> Result<Line, StoreError> {
+        let Setting { options, scripts, .. } = &*self.setting;
+        let number = self.lines.fetch_add(1, Ordering::Relaxed);
+        let mut connection = within(options.connect_timeout, self.connect(number)).await?;
+        for script in scripts {
+            within(options.deadline, send(&mut connection, &script.load())).await?;
+        }
+        within(options.deadline, send(&mut connection, &probe(&scripts[0], self.probe_key)))
+            .await
+            .and_then(check_probe)?;
+        Ok(Line { connection, number, run_id: None })
+    }
+
+    async fn connect(self: &Arc<Self>, number: u64) -> redis::RedisResult<MultiplexedConnection> {
+        let Setting { options, .. } = &*self.setting;
         let link = Arc::downgrade(self);
         let config = redis::AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.options.connect_timeout))
+            .set_connection_timeout(Some(options.connect_timeout))
             // Every call has a deadline of its own.
             .set_response_timeout(None)
             .set_push_sender(move |push: redis::PushInfo| {
                 if let (redis::PushKind::Disconnection, Some(link)) = (push.kind, link.upgrade()) {
-                    link.on_disconnect();
+                    link.on_disconnect(number);
                 }
                 Ok::<(), redis::aio::SendError>(())
             });
-        self.options.client()?.get_multiplexed_async_connection_with_config(&config).await
+        options.client(&self.address)?.get_multiplexed_async_connection_with_config(&config).await
     }
 
-    fn on_disconnect(&self) {
+    fn on_disconnect(&self, number: u64) {
+        let error = StoreError { kind: ErrorKind::Unreachable, detail: "the connection was closed".into() };
         if self.is_closed() {
-            self.open(&StoreError { kind: ErrorKind::Unreachable, detail: "the connection was closed".into() });
+            self.open(&error, |current| current == number);
         }
     }
 }
 
+/// A call that writes to a bucket of the probe's own.
+fn probe(script: &Script, digest: [u8; 16]) -> redis::Cmd {
+    let quota = Quota::new(1, Duration::from_secs(1), 1).expect("one per second is a quota");
+    script.call(&[KeyAsk { digest, quota, max_delay: Span::ZERO, ask: Ask::ONE }])
+}
+
+fn check_probe(value: redis::Value) -> Result<(), StoreError> {
+    super::reply::decode(value, &[1])?.keys.remove(0).map(|_| ())
+}
+
+fn is_unknown_script(error: &redis::RedisError) -> bool {
+    error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript)
+}
+
 /// Sends a command. An error that the server answers with is an error here too.
-pub(super) async fn send(connection: &mut MultiplexedConnection, cmd: &redis::Cmd) -> redis::RedisResult<redis::Value> {
+async fn send(connection: &mut MultiplexedConnection, cmd: &redis::Cmd) -> redis::RedisResult<redis::Value> {
     connection.req_packed_command(cmd).await?.extract_error()
 }
 
 /// Awaits a step for at most `limit`.
-pub(super) async fn within<T>(
-    limit: Duration,
-    step: impl Future<Output = redis::RedisResult<T>>,
-) -> Result<T, StoreError> {
+async fn within<T>(limit: Duration, step: impl Future<Output = redis::RedisResult<T>>) -> Result<T, StoreError> {
     match tokio::time::timeout(limit, step).await {
         Ok(result) => result.map_err(StoreError::from),
-        Err(_) => Err(StoreError { kind: ErrorKind::Timeout, detail: format!("nothing within {limit:?}") }),
+        Err(_) => Err(StoreError::timeout(limit)),
     }
 }
 
@@ -264,16 +337,16 @@ fn random_key() -> [u8; 16] {
 }
 
 /// Keeps instances that lost the same store from coming back all at the same moment.
-struct Jitter(u64);
+pub(super) struct Jitter(u64);
 
 impl Jitter {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         use std::hash::BuildHasher as _;
         Self(std::hash::RandomState::new().hash_one(0_u8) | 1)
     }
 
     /// Between three quarters and five quarters of `rest`.
-    fn spread(&mut self, rest: Duration) -> Duration {
+    pub(super) fn spread(&mut self, rest: Duration) -> Duration {
         // xorshift64 (Marsaglia 2003): evenness is all that is wanted.
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

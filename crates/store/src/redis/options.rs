@@ -59,9 +59,8 @@ impl RedisOptions {
         if self.database == 0 { self.endpoint.clone() } else { format!("{}/{}", self.endpoint, self.database) }
     }
 
-    /// A client for these options. It does not connect yet.
-    pub(super) fn client(&self) -> redis::RedisResult<redis::Client> {
-        let (host, port) = split(&self.endpoint);
+    /// A client for the server at `address`. It does not connect yet.
+    pub(super) fn client(&self, address: &Address) -> redis::RedisResult<redis::Client> {
         let mut settings = redis::RedisConnectionInfo::default()
             // RESP3, so that the server's closing of the connection is noticed at once.
             .set_protocol(redis::ProtocolVersion::RESP3)
@@ -74,7 +73,7 @@ impl RedisOptions {
             settings = settings.set_password(&self.password);
         }
         let tcp = redis::io::tcp::TcpSettings::default().set_nodelay(true);
-        let host = host.to_owned();
+        let Address { host, port } = address.clone();
         let address = match &self.tls {
             None => redis::ConnectionAddr::Tcp(host, port),
             Some(tls) => {
@@ -104,15 +103,37 @@ impl RedisTls {
     }
 }
 
-/// Host and port of an endpoint; an IPv6 address may stand in brackets. Redis's own port if none is named.
-fn split(endpoint: &str) -> (&str, u16) {
-    const PORT: u16 = 6379;
-    if let Some((host, rest)) = endpoint.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        return (host, rest.strip_prefix(':').and_then(|port| port.parse().ok()).unwrap_or(PORT));
+/// Where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Address {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl Address {
+    /// Reads an endpoint; an IPv6 address may stand in brackets. Redis's own port if none is named.
+    pub(super) fn parse(endpoint: &str) -> Self {
+        Self::with_default_port(endpoint, 6379)
     }
-    match endpoint.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') => (host, port.parse().unwrap_or(PORT)),
-        _ => (endpoint, PORT),
+
+    fn with_default_port(endpoint: &str, default: u16) -> Self {
+        let (host, port) = if let Some((host, rest)) = endpoint.strip_prefix('[').and_then(|rest| rest.split_once(']'))
+        {
+            (host, rest.strip_prefix(':'))
+        } else {
+            match endpoint.rsplit_once(':') {
+                Some((host, port)) if !host.contains(':') => (host, Some(port)),
+                _ => (endpoint, None),
+            }
+        };
+        Self { host: host.to_owned(), port: port.and_then(|port| port.parse().ok()).unwrap_or(default) }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
 }
 
@@ -130,7 +151,8 @@ mod tests {
             ("::1", ("::1", 6379)),
             ("[::1]", ("::1", 6379)),
         ] {
-            assert_eq!(split(endpoint), expected, "{endpoint}");
+            let Address { host, port } = Address::parse(endpoint);
+            assert_eq!((&host[..], port), expected, "{endpoint}");
         }
     }
 

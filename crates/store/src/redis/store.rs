@@ -9,9 +9,9 @@ use tollgate_limiter::{Decision, DecisionSource, Denial, FailurePolicy, KeyBytes
 
 use super::book::{Book, Outcome, Visit};
 use super::caller::Caller;
-use super::link::{Health, Link};
 use super::options::RedisOptions;
-use super::script;
+use super::script::{self, key_name};
+use super::servers::{Health, NodeSnapshot, Servers, hash_slot};
 use crate::bound::BoundLimit;
 use crate::clock::Clock;
 use crate::hash::KeyHash;
@@ -20,10 +20,10 @@ use crate::stores::Reply;
 
 /// Buckets shared by every instance that names the same server.
 ///
-/// Two tasks belong to it, one that calls and one that keeps the connection; they end with it.
+/// Two tasks belong to it, one that calls and one that keeps the connections; they end with it.
 pub struct RedisStore {
     book: Arc<Book>,
-    link: Arc<Link>,
+    servers: Arc<Servers>,
     due: mpsc::UnboundedSender<KeyHash>,
     clock: Clock,
     stats: Arc<StoreStats>,
@@ -43,20 +43,21 @@ impl RedisStore {
         let stats = Arc::new(StoreStats::default());
         let script = script::grant();
         let book = Arc::new(Book::new(stats.clone()));
-        let link = Arc::new(Link::new(options, script.clone(), stats.clone(), clock.clone()));
+        let servers = Arc::new(Servers::new(options, vec![script.clone()], stats.clone(), clock.clone()));
         let (due, keys) = mpsc::unbounded_channel();
         let caller =
-            Caller { book: book.clone(), link: link.clone(), script, clock: clock.clone(), stats: stats.clone() };
+            Caller { book: book.clone(), servers: servers.clone(), script, clock: clock.clone(), stats: stats.clone() };
         let tasks =
-            [runtime.spawn(caller.run(keys)).abort_handle(), runtime.spawn(link.clone().probe()).abort_handle()];
-        Self { book, link, due, clock, stats, tasks }
+            [runtime.spawn(caller.run(keys)).abort_handle(), runtime.spawn(servers.clone().run()).abort_handle()];
+        Self { book, servers, due, clock, stats, tasks }
     }
 
     /// A request for `key` under `limit`: answered at once if the answer is known here, else to be waited for.
     pub(crate) fn ask(&self, limit: &Arc<BoundLimit>, key: &KeyBytes<'_>) -> Reply {
         let now = self.clock.now();
         let hash = limit.hasher.hash(key);
-        if self.link.is_open() {
+        let slot = if self.servers.is_cluster() { hash_slot(&key_name(&key.digest(&limit.limit.id))) } else { 0 };
+        if self.servers.is_open(slot) {
             return Reply::Now(limit.count(by_policy(limit)));
         }
         match self.book.visit(limit, key, hash, now) {
@@ -66,7 +67,7 @@ impl RedisStore {
                     // Fails only while the runtime is being taken down; the deadline answers then.
                     let _ = self.due.send(hash);
                 }
-                let deadline = self.link.options().deadline;
+                let deadline = self.servers.options().deadline;
                 Reply::Later(Waiting { told, limit: limit.clone(), deadline }.into())
             }
         }
@@ -74,15 +75,20 @@ impl RedisStore {
 
     /// Whether the server can be used.
     pub fn health(&self) -> Health {
-        self.link.health()
+        self.servers.health()
+    }
+
+    /// The servers that it consists of.
+    pub fn nodes(&self) -> Vec<NodeSnapshot> {
+        self.servers.nodes()
     }
 
     /// The counts so far.
     pub fn snapshot(&self) -> StoreSnapshot {
         StoreSnapshot {
-            name: self.link.options().name(),
+            name: self.servers.options().name(),
             denials: self.book.len() as u64,
-            available: self.link.is_closed(),
+            available: self.health() == Health::Available,
             ..self.stats.snapshot()
         }
     }

@@ -7,7 +7,7 @@ use redis::aio::ConnectionLike as _;
 use tollgate_limiter::{Ask, Quota, Span, Timestamp, schedule};
 use tollgate_testkit::redis::Redis;
 
-use super::options::RedisOptions;
+use super::options::{Address, RedisOptions};
 use super::reply;
 use super::script::{KeyAsk, grant, key_name};
 
@@ -58,7 +58,8 @@ async fn the_script_and_the_step_are_twins() {
         deadline: Duration::from_secs(5),
         tls: None,
     };
-    let mut connection = options.client().unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut connection =
+        options.client(&Address::parse(&server.endpoint())).unwrap().get_multiplexed_async_connection().await.unwrap();
     let script = grant();
     connection.req_packed_command(&script.load()).await.unwrap();
 
