@@ -14,7 +14,7 @@ use tollgate_limiter::{AddressSet, Criterion, FailurePolicy, Quota};
 use tollgate_rule::Rule;
 
 pub use redis::{RedisStore, Tls, Topology};
-pub use window::{Unit, Window, WindowQuota};
+pub use window::WindowQuota;
 
 use crate::dynamic::Headers;
 use crate::dynamic::values::Url;

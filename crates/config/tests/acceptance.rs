@@ -2,8 +2,9 @@
 
 mod support;
 
-use tollgate_config::checked::{MiddlewareKind, RateLimit, RedisStore, Scope, Store, Topology, Window, WindowQuota};
+use tollgate_config::checked::{MiddlewareKind, RateLimit, RedisStore, Scope, Store, Topology, WindowQuota};
 use tollgate_config::{Diagnostic, Format, Severity, compile, load_dynamic_text};
+use tollgate_limiter::window::Window;
 use tollgate_limiter::{Criterion, FailurePolicy};
 
 struct Fact {
@@ -138,9 +139,9 @@ fn described(redis: &RedisStore) -> String {
 }
 
 fn quota_of(quota: &WindowQuota) -> String {
-    let window = match &quota.window {
-        Window::Calendar { unit, time_zone } => format!("{unit} {time_zone}"),
-        Window::Sliding { length } => format!("any {length:?}"),
+    let window = match quota.quota.window() {
+        Window::Calendar(calendar) => format!("{} {}", calendar.unit().as_str(), calendar.time_zone()),
+        Window::Sliding(sliding) => format!("any {:?}", sliding.length()),
     };
-    format!(", {} in {window} ({})", quota.limit, quota.name)
+    format!(", {} in {window} ({})", quota.quota.limit(), quota.name)
 }
