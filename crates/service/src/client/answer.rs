@@ -2,30 +2,34 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::{Response, StatusCode};
+use http_body::{Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
 use tollgate_pipeline::Body;
 
-use super::outgoing::Gate;
-use super::{Lease, Received};
+use super::Client;
+use super::connection::{Connection, Reader};
+use super::decoder::{Decoder, Part};
+use super::exchange::Exchange;
+use super::head::Head;
+use super::sending::Sending;
 use crate::fields;
 
 /// What makes an answer impossible to pass on.
 ///
-/// The engine rejects what it cannot parse and then decides for one reading of what can be read in two ways. We pass on
-/// only what can be read in one.
+/// We pass on only what can be read in one way.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
-    /// Not HTTP/1.
+    /// Not HTTP/1, or more than anybody should say.
     #[error("malformed: {0}")]
-    Malformed(String),
+    Malformed(&'static str),
     /// Its length is stated twice, by number and as chunks.
     #[error("both Content-Length and Transfer-Encoding")]
     LengthAndEncoding,
@@ -40,108 +44,131 @@ pub enum Flaw {
     Upgrade,
 }
 
-/// Whether the answer can be read in only one way. `asked` is the protocol that the request asked to change to.
-pub(super) fn check(response: &Received, asked: Option<&HeaderValue>) -> Result<(), Flaw> {
-    let headers = response.headers();
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return check_upgrade(headers, asked);
-    }
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let length = lengths.next();
-    if lengths.next().is_some() || length.is_some_and(|length| !is_number(length)) {
-        return Err(Flaw::Length);
-    }
-    let mut encodings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    match (encodings.next(), encodings.next()) {
-        (None, _) => Ok(()),
-        (Some(_), None) if length.is_some() => Err(Flaw::LengthAndEncoding),
-        (Some(encoding), None) if encoding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(Flaw::Encoding),
-    }
-}
-
-fn check_upgrade(headers: &HeaderMap, asked: Option<&HeaderValue>) -> Result<(), Flaw> {
-    let mut answered = headers.get_all(header::UPGRADE).iter();
-    match (answered.next(), answered.next(), asked) {
-        (Some(answered), None, Some(asked)) if answered.as_bytes().eq_ignore_ascii_case(asked.as_bytes()) => Ok(()),
-        _ => Err(Flaw::Upgrade),
-    }
-}
-
-fn is_number(value: &HeaderValue) -> bool {
-    !value.is_empty() && value.as_bytes().iter().all(u8::is_ascii_digit)
-}
-
-/// The answer as the rest of the program sees it. Its connection comes back when its body was read to the end.
-pub(super) fn receive(response: Received, lease: Lease, gate: Option<Gate>) -> Response<Body> {
-    let (mut head, body) = response.into_parts();
-    let upgrade = head.extensions.remove::<OnUpgrade>();
+/// The answer that begins with `head`, as the rest of the program sees it. Its connection goes back to `client` when its
+/// body was read to the end, which is now if all of it is here.
+pub(super) fn receive(client: &Client, exchange: Exchange, head: Head) -> Response<Body> {
+    let Head { status, headers, body: decoder, persistent } = head;
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = head.status;
-    *response.headers_mut() = head.headers;
-    if let Some(upgrade) = upgrade.filter(|_| head.status == StatusCode::SWITCHING_PROTOCOLS) {
-        response.extensions_mut().insert(Upgrade(upgrade));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    let Exchange { connection: Connection { stream, mut reader, .. }, outgoing, broken, .. } = exchange;
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        let tunnel = Tunnel { stream, early: reader.bytes };
+        response.extensions_mut().insert(Upgrade(Arc::new(Mutex::new(Some(tunnel)))));
         return response;
     }
-    let mut body = Arriving { body, lease: Some(lease), gate };
-    body.on_progress();
-    *response.body_mut() = Body::stream(body);
+    let mut keeper = persistent.then_some(client);
+    let line = if outgoing.is_sent() {
+        Line::Whole(stream, outgoing.into_buffer())
+    } else if outgoing.is_held() || broken.is_some() {
+        // A body that was not asked for by now never will be, and a connection on which it is missing has ended.
+        keeper = None;
+        Line::Whole(stream, Vec::new())
+    } else {
+        let (reading, writing) = stream.into_split();
+        Line::Half(reading, Sending::spawn(outgoing, writing))
+    };
+    *response.body_mut() = match decoder {
+        Decoder::Length(length) if length <= reader.bytes.len() as u64 => {
+            let body = reader.bytes.split_to(length as usize).freeze();
+            line.end(reader, keeper);
+            Body::full(body)
+        }
+        decoder => Body::stream(Arriving { decoder, reader, line: Some(line), keeper: keeper.cloned() }),
+    };
     response
 }
 
 /// The body of an answer.
 struct Arriving {
-    body: Incoming,
+    decoder: Decoder,
+    reader: Reader,
     /// Until the end. Dropped before it, the connection is closed, for what is left of the answer is still in it.
-    lease: Option<Lease>,
-    gate: Option<Gate>,
+    line: Option<Line>,
+    /// Who takes the connection for further requests.
+    keeper: Option<Client>,
+}
+
+/// Where an answer comes from.
+enum Line {
+    /// The request was sent. Beside the stream, the memory that it was written to.
+    Whole(TcpStream, Vec<u8>),
+    /// The request is still being sent.
+    Half(OwnedReadHalf, Sending),
+}
+
+impl Line {
+    /// The answer was read to its end, and nothing behind it is left in `reader` if the connection may be kept.
+    fn end(self, reader: Reader, keeper: Option<&Client>) {
+        let keeper = keeper.filter(|_| reader.bytes.is_empty());
+        match (self, keeper) {
+            (Self::Whole(stream, buffer), Some(keeper)) => keeper.keep(Connection::new(stream, reader, buffer)),
+            (Self::Whole(..), None) => {}
+            (Self::Half(half, sending), keeper) => sending.outlive(half, reader, keeper.cloned()),
+        }
+    }
+
+    fn poll_read(&mut self, reader: &mut Reader, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Whole(stream, _) => reader.poll_read(stream, cx),
+            Self::Half(half, _) => reader.poll_read(half, cx),
+        }
+    }
 }
 
 impl Arriving {
-    /// The reader need not ask again once it knows that this was the end, so the end is looked for after every frame.
-    fn on_progress(&mut self) {
-        if self.body.is_end_stream() {
-            self.on_end();
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Part>> {
+        loop {
+            let part = self.decoder.next(&mut self.reader.bytes);
+            if let Some(part) = part.map_err(|flaw| io::Error::new(io::ErrorKind::InvalidData, flaw))? {
+                return Poll::Ready(Ok(part));
+            }
+            let broken_off = || io::Error::from(io::ErrorKind::UnexpectedEof);
+            let line = self.line.as_mut().ok_or_else(broken_off)?;
+            if ready!(line.poll_read(&mut self.reader, cx))? == 0 {
+                return Poll::Ready(if self.decoder.ends_with_connection() {
+                    Ok(Part::End)
+                } else {
+                    Err(broken_off())
+                });
+            }
         }
     }
 
     fn on_end(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            lease.give_back();
+        if let Some(line) = self.line.take() {
+            line.end(std::mem::take(&mut self.reader), self.keeper.as_ref());
         }
     }
 }
 
 impl http_body::Body for Arriving {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        match &frame {
-            // Nothing comes behind trailers, and nobody asks.
-            Some(Ok(frame)) if frame.is_trailers() => self.on_end(),
-            Some(Ok(_)) => self.on_progress(),
-            Some(Err(_)) => self.lease = None,
-            None => self.on_end(),
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let part = ready!(self.poll_part(cx));
+        // The reader need not ask again once it knows that this was the end, so the end is looked for after every part.
+        match &part {
+            Ok(_) if self.decoder.is_at_end() => self.on_end(),
+            Ok(Part::End) => self.on_end(),
+            Ok(_) => {}
+            Err(_) => self.line = None,
         }
-        Poll::Ready(frame.map(|frame| frame.map(fields::clean_trailers)))
+        Poll::Ready(match part {
+            Ok(Part::Data(data)) => Some(Ok(Frame::data(data))),
+            Ok(Part::Trailers(trailers)) => Some(Ok(fields::clean_trailers(Frame::trailers(trailers)))),
+            Ok(Part::End) => None,
+            Err(error) => Some(Err(error)),
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.decoder.is_at_end()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for Arriving {
-    fn drop(&mut self) {
-        if let Some(gate) = &self.gate {
-            gate.shut();
-        }
+        self.decoder.left().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
@@ -149,7 +176,7 @@ impl Drop for Arriving {
 ///
 /// Whoever owns the client's connection takes it out, sends the `101`, and joins the two ends.
 #[derive(Clone)]
-pub struct Upgrade(OnUpgrade);
+pub struct Upgrade(Arc<Mutex<Option<Tunnel>>>);
 
 impl Upgrade {
     /// Takes it out of a `101`.
@@ -158,19 +185,27 @@ impl Upgrade {
     }
 
     /// The backend's end as a stream of bytes, beginning with those that came right behind the head of its answer.
-    pub async fn tunnel(self) -> io::Result<Tunnel> {
-        self.0.await.map(|upgraded| Tunnel(TokioIo::new(upgraded))).map_err(io::Error::other)
+    ///
+    /// # Errors
+    /// When a clone of this has taken it.
+    pub fn tunnel(self) -> io::Result<Tunnel> {
+        self.0.lock().take().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     /// Carries bytes between the backend and `client` until both have said all they had to say or one is gone.
     /// Returns how many went to the client and how many came from it. Dropping the future cuts both.
     pub async fn join(self, mut client: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<(u64, u64)> {
-        tokio::io::copy_bidirectional(&mut self.tunnel().await?, &mut client).await
+        let mut tunnel = self.tunnel()?;
+        tokio::io::copy_bidirectional(&mut tunnel, &mut client).await
     }
 }
 
 /// A stream of bytes to and from a backend.
-pub struct Tunnel(TokioIo<hyper::upgrade::Upgraded>);
+pub struct Tunnel {
+    stream: TcpStream,
+    /// What was read together with the head.
+    early: BytesMut,
+}
 
 impl AsyncRead for Tunnel {
     fn poll_read(
@@ -178,20 +213,26 @@ impl AsyncRead for Tunnel {
         cx: &mut Context<'_>,
         buffer: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
+        if self.early.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let length = self.early.len().min(buffer.remaining());
+        buffer.put_slice(&self.early[..length]);
+        self.early.advance(length);
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Tunnel {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -45,9 +45,9 @@ pub enum SendError {
     Broken {
         /// The backend's host and port.
         address: Arc<str>,
-        /// What the engine said.
+        /// What the system said, or that it ended too early.
         #[source]
-        source: BodyError,
+        source: io::Error,
     },
     /// What came back cannot be passed on without doubt about where it ends or what it means.
     #[error("{address} gave an invalid answer: {reason}")]
@@ -82,7 +82,7 @@ fn request_body_status(error: &(dyn std::error::Error + 'static)) -> StatusCode 
 }
 
 /// An error, its cause, and so on.
-pub(super) fn causes<'a>(
+fn causes<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| error.source())
@@ -102,7 +102,7 @@ mod tests {
             (connect(io::ErrorKind::TimedOut), 504),
             (SendError::ConnectTimeout { address: "a:80".into(), timeout }, 504),
             (SendError::AnswerTimeout { address: "a:80".into(), timeout }, 504),
-            (SendError::Broken { address: "a:80".into(), source: "eof".into() }, 502),
+            (SendError::Broken { address: "a:80".into(), source: io::ErrorKind::UnexpectedEof.into() }, 502),
             (SendError::Invalid { address: "a:80".into(), reason: Flaw::Length }, 502),
             (body(io::ErrorKind::InvalidData), 400),
             (body(io::ErrorKind::TimedOut), 408),

@@ -2,14 +2,18 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 /// What can wait in a pool.
 pub(super) trait Reusable {
-    /// True if a request can be sent on it now. Once false it stays false.
-    fn is_ready(&self) -> bool;
+    /// Whether a request can be sent on it now. Once false it stays false.
+    fn is_alive(&self) -> bool;
+
+    /// Ready once it is not. Until then whoever asked last is woken when that changes.
+    fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
 /// The idle connections of one thread, by backend, oldest first.
@@ -76,7 +80,7 @@ impl<C: Reusable> Pool<C> {
         let queue = self.idle.get_mut(&key)?;
         while let Some(idle) = queue.pop_back() {
             self.total -= 1;
-            if idle.connection.is_ready() {
+            if idle.connection.is_alive() {
                 return Some(idle.connection);
             }
         }
@@ -100,11 +104,11 @@ impl<C: Reusable> Pool<C> {
         self.total += 1;
     }
 
-    /// Closes what has waited too long or was closed by its backend. Says when to come again; `None` when nothing is
-    /// left to watch.
-    pub(super) fn reap(&mut self, now: Instant) -> Option<Instant> {
+    /// Closes what has waited too long or was closed by its backend. Says when to come again, if not woken before;
+    /// `None` when nothing is left to watch.
+    pub(super) fn sweep(&mut self, now: Instant, cx: &mut Context<'_>) -> Option<Instant> {
         self.idle.retain(|_, queue| {
-            queue.retain(|idle| idle.expires > now && idle.connection.is_ready());
+            queue.retain(|idle| idle.expires > now && idle.connection.poll_gone(cx).is_pending());
             !queue.is_empty()
         });
         self.total = self.idle.values().map(VecDeque::len).sum();
@@ -131,8 +135,12 @@ mod tests {
     struct Fake(u32, Rc<Cell<bool>>);
 
     impl Reusable for Fake {
-        fn is_ready(&self) -> bool {
+        fn is_alive(&self) -> bool {
             self.1.get()
+        }
+
+        fn poll_gone(&self, _: &mut Context<'_>) -> Poll<()> {
+            if self.1.get() { Poll::Pending } else { Poll::Ready(()) }
         }
     }
 
@@ -184,17 +192,32 @@ mod tests {
         assert_eq!([take(&mut pool, B), take(&mut pool, B)], [Some(5), Some(4)]);
     }
 
+    fn sweep(pool: &mut Pool<Fake>, now: Instant) -> Option<Instant> {
+        pool.sweep(now, &mut Context::from_waker(std::task::Waker::noop()))
+    }
+
     #[test]
-    fn reaping_closes_what_expired_and_says_when_to_come_again() {
+    fn sweeping_closes_what_expired_and_says_when_to_come_again() {
         let (mut pool, now) = (Pool::new(), Instant::now());
         pool.put(A, live(1), BOUNDS, now);
         pool.put(B, live(2), BOUNDS, now + Duration::from_secs(10));
-        assert_eq!(pool.reap(now + Duration::from_secs(89)), Some(now + Duration::from_secs(90)));
+        assert_eq!(sweep(&mut pool, now + Duration::from_secs(89)), Some(now + Duration::from_secs(90)));
         assert_eq!(pool.len(), 2);
-        assert_eq!(pool.reap(now + Duration::from_secs(90)), Some(now + Duration::from_secs(100)));
+        assert_eq!(sweep(&mut pool, now + Duration::from_secs(90)), Some(now + Duration::from_secs(100)));
         assert_eq!(pool.len(), 1);
-        assert_eq!(pool.reap(now + Duration::from_secs(100)), None);
+        assert_eq!(sweep(&mut pool, now + Duration::from_secs(100)), None);
         assert_eq!(pool.len(), 0);
+    }
+
+    #[test]
+    fn sweeping_closes_what_its_backend_closed() {
+        let (mut pool, now) = (Pool::new(), Instant::now());
+        let alive = Rc::new(Cell::new(true));
+        pool.put(A, Fake(1, Rc::clone(&alive)), BOUNDS, now);
+        pool.put(A, live(2), BOUNDS, now);
+        alive.set(false);
+        assert_eq!(sweep(&mut pool, now), Some(now + Duration::from_secs(90)));
+        assert_eq!(pool.len(), 1);
     }
 
     #[test]
