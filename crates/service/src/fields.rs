@@ -64,10 +64,8 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
 
 /// Removes the fields `found`, and those that `Connection` names.
 fn strip(headers: &mut HeaderMap, mut found: Names) {
-    if found.contains(&header::CONNECTION) {
+    if found.contains(&header::CONNECTION) && !says_the_usual(headers) {
         let named = tokens(headers, &header::CONNECTION)
-            // What everybody says names no field, or one that goes anyway.
-            .filter(|token| !token.eq_ignore_ascii_case("keep-alive"))
             .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
             .filter(|name| !is_protected(name));
         let named: Names = named.collect();
@@ -76,6 +74,12 @@ fn strip(headers: &mut HeaderMap, mut found: Names) {
     for name in found {
         headers.remove(name);
     }
+}
+
+/// Whether `Connection` says what nearly everybody says, which names no field, or one that goes anyway.
+fn says_the_usual(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::CONNECTION).iter();
+    values.all(|value| [&b"keep-alive"[..], b"close"].iter().any(|usual| value.as_bytes().eq_ignore_ascii_case(usual)))
 }
 
 const HOP_BY_HOP: [HeaderName; 6] = [

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use http::header::Entry;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use tollgate_pipeline::{Body, BoxFuture, Exchange, ForwardedFor, Handler, Protocol, Response, Upstream, respond};
 
 use crate::backend::Backend;
@@ -38,12 +38,12 @@ impl Proxy {
         Self { backend, host }
     }
 
-    async fn forward(&self, request: Request<Body>, exchange: &mut Exchange) -> Response {
+    async fn forward(&self, mut request: Request<Body>, exchange: &mut Exchange) -> Response {
         // A tunnel through the backend is none of its answers. Go's server, and so Traefik, says the same.
         if *request.method() == Method::CONNECT {
             return respond::bare(StatusCode::NOT_IMPLEMENTED);
         }
-        let request = self.outgoing(request, exchange);
+        self.rewrite(&mut request, exchange);
         // Recorded before it happens, for the client may go away and this future with it.
         let record = exchange.upstream.insert(self.record());
         let started = Instant::now();
@@ -69,11 +69,13 @@ impl Proxy {
         }
     }
 
-    /// The request as the backend is to see it.
-    fn outgoing(&self, request: Request<Body>, exchange: &Exchange) -> Request<Body> {
-        let (mut head, body) = request.into_parts();
-        self.set_host(&mut head.headers, exchange);
-        let headers = &mut head.headers;
+    /// Makes of the request what the backend is to see.
+    fn rewrite(&self, request: &mut Request<Body>, exchange: &Exchange) {
+        // With a body it would have to be told apart from the new protocol's first bytes: the request is then an
+        // ordinary one, which the backend may refuse.
+        let may_upgrade = request.body().is_empty() && exchange.protocol == Protocol::Http11;
+        let headers = request.headers_mut();
+        self.set_host(headers, exchange);
         let upgrade = fields::strip_request(headers);
         fields::clean_announcement(headers);
         if exchange.protocol == Protocol::Http2 {
@@ -82,17 +84,12 @@ impl Proxy {
         if exchange.forwarded_for == ForwardedFor::Append {
             fields::append(headers, &X_FORWARDED_FOR, exchange.peer_ip());
         }
-        // With a body it would have to be told apart from the new protocol's first bytes: the request is then an
-        // ordinary one, which the backend may refuse.
-        if let Some(protocol) = upgrade.filter(|_| body.is_empty() && exchange.protocol == Protocol::Http11) {
+        if let Some(protocol) = upgrade.filter(|_| may_upgrade) {
             fields::set_upgrade(headers, protocol);
         }
-        let mut request = Request::new(body);
-        *request.uri_mut() = self.target(&head.uri, &head.method);
-        *request.method_mut() = head.method;
-        *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = head.headers;
-        request
+        if let Some(target) = self.target(request.uri(), request.method()) {
+            *request.uri_mut() = target;
+        }
     }
 
     /// Exactly one `Host` goes out. Nearly always the one that is there already.
@@ -109,20 +106,24 @@ impl Proxy {
         headers.insert(header::HOST, host);
     }
 
-    /// The target in origin form. A `;` separates parameters for our rules, and must not be read otherwise behind us.
-    fn target(&self, uri: &Uri, method: &Method) -> Uri {
+    /// The target in origin form, unless it is in it already. A `;` separates parameters for our rules, and must not be
+    /// read otherwise behind us.
+    fn target(&self, uri: &Uri, method: &Method) -> Option<Uri> {
         if *method == Method::OPTIONS && uri.path() == "*" {
-            return Uri::from_static("*");
+            return Some(Uri::from_static("*"));
         }
         let prefix = self.backend.path();
         let plain =
             prefix.is_empty() && uri.query().is_none_or(|query| memchr::memchr(b';', query.as_bytes()).is_none());
         let target = match uri.path_and_query() {
             None if plain => PathAndQuery::from_static("/"),
-            Some(target) if plain && target.as_str().starts_with('/') => target.clone(),
+            Some(target) if plain && target.as_str().starts_with('/') => {
+                uri.authority()?;
+                target.clone()
+            }
             _ => join(prefix, uri.path(), uri.query()),
         };
-        Uri::from(target)
+        Some(Uri::from(target))
     }
 }
 
