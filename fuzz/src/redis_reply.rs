@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate_limiter::{Denial, Monotonic, Reading, Span};
-use tollgate_store::decode_replies;
+use tollgate_store::{Most, decode_replies};
 
 /// The first byte says what was asked: how many keys, and how many slots of each. The rest is the answer on the wire.
 ///
@@ -11,7 +11,8 @@ use tollgate_store::decode_replies;
 /// times in it bear the arithmetic that the limiter does with them.
 pub fn redis_reply(data: &[u8]) {
     let Some((&asked, wire)) = data.split_first() else { return };
-    let wants = vec![u64::from(asked >> 4); usize::from(asked & 15)];
+    let most = Most { want: u64::from(asked >> 6), lease: u64::from(asked >> 4 & 3) };
+    let wants = vec![most; usize::from(asked & 15)];
     let Ok(value) = redis::parse_redis_value(wire) else { return };
     let replies = match decode_replies(value, &wants) {
         Ok(replies) => replies,
@@ -22,8 +23,10 @@ pub fn redis_reply(data: &[u8]) {
     for (key, want) in replies.keys.into_iter().zip(wants) {
         match key {
             Ok(key) => {
-                assert!(key.count <= want, "{} slots when {want} were asked for", key.count);
-                assert_denial_ends(&Denial::new(&reading, key.first, Span::from_micros(500_000)));
+                assert!(key.count <= want.want && key.lent <= want.lease, "{key:?} when {want:?} were asked for");
+                for moment in [key.first, key.next] {
+                    assert_denial_ends(&Denial::new(&reading, moment, Span::from_micros(500_000)));
+                }
             }
             Err(error) => assert_short(&error.detail),
         }

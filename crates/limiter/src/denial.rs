@@ -21,6 +21,11 @@ impl Denial {
         Self { until: reading.not_before(slot - max_delay), admissible: reading.surely_after(slot) }
     }
 
+    /// The denial that ends when a slot of ours is due.
+    pub const fn until(due: Monotonic) -> Self {
+        Self { until: due, admissible: due }
+    }
+
     /// Whether the refusal still stands at `now`. If it does not, the store has to be asked again.
     pub fn stands(&self, now: Monotonic) -> bool {
         now < self.until

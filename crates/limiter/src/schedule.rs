@@ -59,11 +59,15 @@ pub struct Grant {
 /// `now` is at least a bucket's time to fill after the store's epoch; stores whose clock starts at zero begin at
 /// an offset.
 pub fn grant(quota: &Quota, next: Option<Timestamp>, now: Timestamp, max_delay: Span, ask: Ask) -> Grant {
-    let oldest = now.before(quota.life());
     // No bucket under this quota is ever farther ahead: the quota was loosened, or the store's clock stepped back.
     // Without this, one long wait promised earlier would be kept for ever.
     let farthest = now + quota.interval().times(quota.burst()) + max_delay;
-    let next = next.map(|next| next.min(farthest));
+    hand_out(quota, next.map(|next| next.min(farthest)), now, max_delay, ask)
+}
+
+/// [`grant`] for a `next` that this quota can have brought about.
+pub(crate) fn hand_out(quota: &Quota, next: Option<Timestamp>, now: Timestamp, max_delay: Span, ask: Ask) -> Grant {
+    let oldest = now.before(quota.life());
     let base = next.map_or(oldest, |next| next.max(oldest));
     let horizon = now + max_delay;
     let available = if base > horizon { 0 } else { horizon.since(base).div(quota.interval()).saturating_add(1) };

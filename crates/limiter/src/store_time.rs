@@ -10,7 +10,7 @@ use crate::{Span, Timestamp};
 pub const DRIFT_PPM: u64 = 200;
 
 /// A moment on this instance's own monotonic clock, in nanoseconds since some start. It never enters the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Monotonic(pub u64);
 
 impl Monotonic {

@@ -42,6 +42,24 @@ impl Timestamp {
         (self.0 & (TICKS_PER_MICRO - 1)) as u32
     }
 
+    /// The first whole microsecond that is not before this.
+    pub const fn to_micros_up(self) -> Self {
+        Self::from_micros(self.micros() + (self.fraction() > 0) as u64)
+    }
+
+    /// The moment `span` before this, if it is not before the epoch.
+    pub(crate) const fn since_start(self, span: Span) -> Option<Self> {
+        match self.0.checked_sub(span.0) {
+            Some(ticks) => Some(Self(ticks)),
+            None => None,
+        }
+    }
+
+    /// The last moment before this.
+    pub(crate) const fn just_before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
     /// How long after `earlier` this is; zero if it is not after it.
     pub const fn since(self, earlier: Self) -> Span {
         Span(self.0.saturating_sub(earlier.0))
@@ -84,6 +102,11 @@ impl Span {
     /// This span `times` over.
     pub const fn times(self, times: u64) -> Self {
         Self(self.0.saturating_mul(times as u128))
+    }
+
+    /// One of `parts` equal parts of this span, rounded down to a tick.
+    pub(crate) const fn part(self, parts: u32) -> Self {
+        Self(self.0 / parts as u128)
     }
 
     /// How often `part` fits into this span.

@@ -19,6 +19,8 @@ mod stores;
 pub use bound::BoundLimit;
 pub use clock::{Clock, FakeClock};
 pub use memory::{MemoryOptions, MemoryStore};
-pub use redis::{ErrorKind, Health, NodeSnapshot, RedisOptions, RedisStore, RedisTls, StoreError, decode_replies};
+pub use redis::{
+    ErrorKind, Health, Most, NodeSnapshot, RedisOptions, RedisStore, RedisTls, StoreError, decode_replies,
+};
 pub use stats::{LatencySnapshot, LimitSnapshot, LimitStats, StoreSnapshot, StoreStats};
 pub use stores::{Pending, Reply, Store, Stores};

@@ -26,7 +26,7 @@ mod store;
 
 pub use error::{ErrorKind, StoreError};
 pub use options::{RedisOptions, RedisTls};
-pub use reply::decode as decode_replies;
+pub use reply::{Most, decode as decode_replies};
 pub use servers::{Health, NodeSnapshot};
 pub use store::RedisStore;
 pub(crate) use store::Waiting;

@@ -103,9 +103,15 @@ impl Slice {
         index.saturating_mul(self.unit)
     }
 
-    /// When what was counted in the slice `index` comes back, in microseconds.
+    /// When what was counted in the slice `index` comes back, in microseconds; some time past, if it has.
     pub(super) const fn frees(&self, index: u64) -> u64 {
-        if self.slides { index.saturating_add(SLICES + 1).saturating_mul(self.unit) } else { self.until }
+        if self.slides {
+            index.saturating_add(SLICES + 1).saturating_mul(self.unit)
+        } else if index < self.oldest {
+            self.begin(self.index)
+        } else {
+            self.until
+        }
     }
 
     /// How far ahead of now a slice may begin so that its beginning is waited for, in microseconds.

@@ -126,6 +126,11 @@ impl Usage {
         Timestamp::from_micros(self.latest().map_or(0, |latest| slice.frees(latest)))
     }
 
+    /// How often permits were given back.
+    pub fn returns(&self) -> u64 {
+        self.returns
+    }
+
     /// How many slices are remembered.
     pub fn len(&self) -> usize {
         self.counts.len()
@@ -141,8 +146,8 @@ impl Usage {
         if self.counts.spilled() { self.counts.capacity() * size_of::<Count>() } else { 0 }
     }
 
-    /// Makes do with `most` slices (one at least): the oldest are counted together, in the latest of them. Nothing comes back earlier for it,
-    /// some comes back later.
+    /// Makes do with `most` slices (one at least): the oldest are counted together, in the latest of them. Nothing
+    /// comes back earlier for it, some comes back later.
     pub fn fold(&mut self, most: usize) {
         let most = most.max(1);
         if self.counts.len() > most {

@@ -10,7 +10,7 @@ use tollgate_limiter::{Ask, Decision, DecisionSource, Denial, Reading, Span, Tim
 
 use super::book::{Book, Due};
 use super::error::StoreError;
-use super::reply::{self, KeyReply};
+use super::reply::{self, KeyReply, Most};
 use super::script::{KeyAsk, Script, key_name};
 use super::servers::{Servers, hash_slot};
 use crate::bound::BoundLimit;
@@ -75,9 +75,9 @@ impl Caller {
     async fn call(&self, due: Vec<Due>) -> Vec<KeyHash> {
         let keys = due.iter().map(|due| due.hash).collect();
         let asks: Vec<_> = due.iter().map(key_ask).collect();
-        let wants: Vec<_> = asks.iter().map(|ask| ask.ask.want).collect();
+        let wants: Vec<_> = asks.iter().map(|ask| Most { want: ask.ask.want, lease: ask.lease.most }).collect();
         let slot = hash_slot(&key_name(&due[0].digest));
-        let answer = self.servers.call(slot, &self.script, self.script.call(&asks)).await.and_then(|called| {
+        let answer = self.servers.call(slot, &self.script, self.script.call(&asks, None)).await.and_then(|called| {
             let replies =
                 reply::decode(called.value, &wants).inspect_err(|error| self.servers.on_failure(slot, error))?;
             Ok((Reading { store: replies.now, sent: called.sent, received: called.received }, replies.keys))
@@ -129,12 +129,8 @@ impl Caller {
 }
 
 fn key_ask(due: &Due) -> KeyAsk {
-    KeyAsk {
-        digest: due.digest,
-        quota: due.limit.limit.quota,
-        max_delay: due.limit.max_delay,
-        ask: Ask::up_to(due.waiters.len() as u64),
-    }
+    let ask = Ask::up_to(due.waiters.len() as u64);
+    KeyAsk::plain(due.digest, due.limit.limit.quota, due.limit.max_delay, ask)
 }
 
 /// What a reply says about a bucket.

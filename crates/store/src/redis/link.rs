@@ -11,6 +11,7 @@ use tollgate_limiter::{Ask, Monotonic, Quota, Span};
 
 use super::error::{ErrorKind, StoreError};
 use super::options::{Address, RedisOptions};
+use super::reply::Most;
 use super::script::{KeyAsk, Script};
 use crate::clock::Clock;
 use crate::stats::{Latency, StoreStats};
@@ -305,11 +306,11 @@ impl Link {
 /// A call that writes to a bucket of the probe's own.
 fn probe(script: &Script, digest: [u8; 16]) -> redis::Cmd {
     let quota = Quota::new(1, Duration::from_secs(1), 1).expect("one per second is a quota");
-    script.call(&[KeyAsk { digest, quota, max_delay: Span::ZERO, ask: Ask::ONE }])
+    script.call(&[KeyAsk::plain(digest, quota, Span::ZERO, Ask::ONE)], None)
 }
 
 fn check_probe(value: redis::Value) -> Result<(), StoreError> {
-    super::reply::decode(value, &[1])?.keys.remove(0).map(|_| ())
+    super::reply::decode(value, &[Most { want: 1, lease: 0 }])?.keys.remove(0).map(|_| ())
 }
 
 fn is_unknown_script(error: &redis::RedisError) -> bool {

@@ -17,42 +17,49 @@ pub struct Replies {
 /// What was handed out of one bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyReply {
-    /// How many slots.
+    /// How many slots for those who wait.
     pub count: u64,
     /// The first of them or, if there was none, the one to wait for.
     pub first: Timestamp,
+    /// How many slots to keep: the last ones before the next free slot.
+    pub lent: u64,
+    /// The next free slot.
+    pub next: Timestamp,
+    /// Whether the server had lost what it was told.
+    pub healed: bool,
 }
 
-/// Reads the answer to a call for `keys` buckets, of at most `want` slots each.
-pub fn decode(value: Value, wants: &[u64]) -> Result<Replies, StoreError> {
+/// The most that may be asked of one bucket, and so the most that an answer can be about.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Most {
+    /// Slots for those who wait.
+    pub want: u64,
+    /// Slots to keep.
+    pub lease: u64,
+}
+
+/// Reads the answer to a call for buckets of which at most so much was asked.
+pub fn decode(value: Value, asked: &[Most]) -> Result<Replies, StoreError> {
     let Value::Array(items) = value else {
         return Err(nonsense("not an array"));
     };
     let mut items = items.into_iter();
     let now = items.next().as_ref().and_then(micros).ok_or_else(|| nonsense("no time"))?;
-    let keys: Vec<_> = items.zip(wants).map(|(item, want)| key_reply(item, *want)).collect();
-    if keys.len() != wants.len() {
+    let keys: Vec<_> = items.zip(asked).map(|(item, most)| key_reply(item, *most)).collect();
+    if keys.len() != asked.len() {
         return Err(nonsense("fewer answers than questions"));
     }
     Ok(Replies { now: Timestamp::from_micros(now), keys })
 }
 
-fn key_reply(value: Value, want: u64) -> Result<KeyReply, StoreError> {
+fn key_reply(value: Value, most: Most) -> Result<KeyReply, StoreError> {
     match value {
         Value::Array(numbers) => {
-            let [count, first, fraction] = &numbers[..] else {
-                return Err(nonsense("a key's answer is not three numbers"));
-            };
-            let (count, first, fraction) = (integer(count), micros(first), integer(fraction));
-            let (Some(count), Some(first), Some(fraction)) = (count, first, fraction) else {
-                return Err(nonsense("a key's answer is not three numbers"));
-            };
-            let fraction = u32::try_from(fraction).ok().filter(|fraction| *fraction < 1 << 24);
-            let fraction = fraction.ok_or_else(|| nonsense("a fraction of more than one"))?;
-            if count > want {
+            let reply = numbers_of(&numbers).ok_or_else(|| nonsense("a key's answer is not seven numbers"))?;
+            if reply.count > most.want || reply.lent > most.lease {
                 return Err(nonsense("more slots than were asked for"));
             }
-            Ok(KeyReply { count, first: Timestamp::from_parts(first, fraction) })
+            Ok(reply)
         }
         Value::BulkString(text) => Err(key_error(&String::from_utf8_lossy(&text))),
         Value::SimpleString(text) => Err(key_error(&text)),
@@ -62,6 +69,22 @@ fn key_reply(value: Value, want: u64) -> Result<KeyReply, StoreError> {
         }
         _ => Err(nonsense("a key's answer is neither numbers nor an error")),
     }
+}
+
+fn numbers_of(numbers: &[Value]) -> Option<KeyReply> {
+    let [count, first, first_fraction, lent, next, next_fraction, healed] = numbers else { return None };
+    Some(KeyReply {
+        count: integer(count)?,
+        first: moment(first, first_fraction)?,
+        lent: integer(lent)?,
+        next: moment(next, next_fraction)?,
+        healed: integer(healed)? == 1,
+    })
+}
+
+fn moment(whole: &Value, fraction: &Value) -> Option<Timestamp> {
+    let fraction = integer(fraction).and_then(|fraction| u32::try_from(fraction).ok())?;
+    (fraction < 1 << 24).then_some(Timestamp::from_parts(micros(whole)?, fraction))
 }
 
 /// An error of one key, as the script passes it on: `CODE what happened`.
@@ -99,17 +122,28 @@ mod tests {
         Value::Array(numbers.iter().copied().map(Value::Int).collect())
     }
 
+    fn most(want: u64, lease: u64) -> Most {
+        Most { want, lease }
+    }
+
     #[test]
     fn slots_and_errors_stand_side_by_side() {
         let value = Value::Array(vec![
             Value::Int(5_000_000),
-            ints(&[2, 4_000_000, 7]),
+            ints(&[2, 4_000_000, 7, 3, 6_000_000, 9, 1]),
             Value::BulkString(b"WRONGTYPE Operation against a key".to_vec()),
             Value::BulkString(b"OOM command not allowed".to_vec()),
         ]);
-        let replies = decode(value, &[3, 1, 1]).unwrap();
+        let replies = decode(value, &[most(3, 3), most(1, 0), most(1, 0)]).unwrap();
         assert_eq!(replies.now, Timestamp::from_micros(5_000_000));
-        assert_eq!(replies.keys[0], Ok(KeyReply { count: 2, first: Timestamp::from_parts(4_000_000, 7) }));
+        let expected = KeyReply {
+            count: 2,
+            first: Timestamp::from_parts(4_000_000, 7),
+            lent: 3,
+            next: Timestamp::from_parts(6_000_000, 9),
+            healed: true,
+        };
+        assert_eq!(replies.keys[0], Ok(expected));
         assert_eq!(replies.keys[1].as_ref().unwrap_err().kind, ErrorKind::ForeignValue);
         assert_eq!(replies.keys[2].as_ref().unwrap_err().kind, ErrorKind::OutOfMemory);
     }
@@ -120,14 +154,21 @@ mod tests {
             Value::Nil,
             Value::Int(1),
             Value::Array(vec![]),
-            Value::Array(vec![Value::Int(-1), ints(&[0, 0, 0])]),
-            Value::Array(vec![Value::Int(1 << 60), ints(&[0, 0, 0])]),
+            Value::Array(vec![Value::Int(-1), ints(&[0, 0, 0, 0, 0, 0, 0])]),
+            Value::Array(vec![Value::Int(1 << 60), ints(&[0, 0, 0, 0, 0, 0, 0])]),
             Value::Array(vec![Value::Int(1)]),
         ] {
-            assert_eq!(decode(value.clone(), &[1]).unwrap_err().kind, ErrorKind::Protocol, "{value:?}");
+            assert_eq!(decode(value.clone(), &[most(1, 1)]).unwrap_err().kind, ErrorKind::Protocol, "{value:?}");
         }
-        for key in [ints(&[2, 0, 0]), ints(&[1, 0]), ints(&[1, 0, 1 << 24]), ints(&[1, -5, 0]), Value::Nil] {
-            let replies = decode(Value::Array(vec![Value::Int(1), key.clone()]), &[1]).unwrap();
+        for key in [
+            ints(&[2, 0, 0, 0, 0, 0, 0]),
+            ints(&[1, 0, 0, 2, 0, 0, 0]),
+            ints(&[1, 0, 0]),
+            ints(&[1, 0, 1 << 24, 0, 0, 0, 0]),
+            ints(&[1, -5, 0, 0, 0, 0, 0]),
+            Value::Nil,
+        ] {
+            let replies = decode(Value::Array(vec![Value::Int(1), key.clone()]), &[most(1, 1)]).unwrap();
             assert_eq!(replies.keys[0].as_ref().unwrap_err().kind, ErrorKind::Protocol, "{key:?}");
         }
     }

@@ -1,6 +1,7 @@
 //! The script that runs inside the server, and how it is called.
 
-use tollgate_limiter::{Ask, Quota, Span};
+use tollgate_limiter::shared::{AHEAD_MAX, FENCE, LeaseAsk};
+use tollgate_limiter::{Ask, Quota, Run, Span, Timestamp};
 
 /// A script by its text and the SHA-1 that servers know it by.
 #[derive(Debug, Clone)]
@@ -11,8 +12,12 @@ pub(crate) struct Script {
 
 /// The script that hands out slots. See `grant.lua`.
 pub(crate) fn grant() -> Script {
-    let text = include_str!("grant.lua");
-    Script { text, sha: redis::Script::new(text).get_hash().to_owned() }
+    Script::new(include_str!("grant.lua"))
+}
+
+/// The script that takes slots back. See `give_back.lua`.
+pub(crate) fn give_back() -> Script {
+    Script::new(include_str!("give_back.lua"))
 }
 
 /// What is asked of one bucket.
@@ -22,9 +27,28 @@ pub(crate) struct KeyAsk {
     pub(crate) quota: Quota,
     pub(crate) max_delay: Span,
     pub(crate) ask: Ask,
+    pub(crate) lease: LeaseAsk,
+    pub(crate) hint: Option<Timestamp>,
+}
+
+impl KeyAsk {
+    /// Asks for those who wait, and for nothing else.
+    pub(crate) fn plain(digest: [u8; 16], quota: Quota, max_delay: Span, ask: Ask) -> Self {
+        Self { digest, quota, max_delay, ask, lease: LeaseAsk::default(), hint: None }
+    }
+}
+
+/// The key whose value says since when this run of the server hands out slots.
+pub(crate) struct Fence<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) run_id: &'a str,
 }
 
 impl Script {
+    fn new(text: &'static str) -> Self {
+        Self { text, sha: redis::Script::new(text).get_hash().to_owned() }
+    }
+
     /// The command that makes the server know the script.
     pub(crate) fn load(&self) -> redis::Cmd {
         let mut cmd = redis::cmd("SCRIPT");
@@ -33,18 +57,44 @@ impl Script {
     }
 
     /// The command that asks for slots of several buckets.
-    pub(crate) fn call(&self, asks: &[KeyAsk]) -> redis::Cmd {
+    pub(crate) fn call(&self, asks: &[KeyAsk], fence: Option<&Fence<'_>>) -> redis::Cmd {
         let mut cmd = redis::cmd("EVALSHA");
-        cmd.arg(&self.sha).arg(asks.len());
+        cmd.arg(&self.sha).arg(asks.len() + usize::from(fence.is_some()));
         for ask in asks {
             cmd.arg(&key_name(&ask.digest)[..]);
         }
-        for KeyAsk { quota, max_delay, ask, .. } in asks {
-            let ahead = quota.interval().times(quota.burst()) + *max_delay;
+        if let Some(fence) = fence {
+            cmd.arg(fence.key);
+        }
+        cmd.arg(asks.len());
+        for KeyAsk { quota, max_delay, ask, lease, hint, .. } in asks {
+            let ahead = quota.interval().times(quota.burst()) + *max_delay + Span::from(AHEAD_MAX);
             for span in [quota.interval(), quota.life(), ahead] {
                 cmd.arg(span.micros()).arg(span.fraction());
             }
             cmd.arg(max_delay.micros()).arg(ask.want).arg(ask.need);
+            cmd.arg(lease.most).arg(lease.life.micros()).arg(lease.ahead.micros());
+            let hint = hint.unwrap_or(Timestamp::from_micros(0));
+            cmd.arg(hint.micros()).arg(hint.fraction());
+        }
+        if let Some(fence) = fence {
+            cmd.arg(fence.run_id).arg(FENCE.micros());
+        }
+        cmd
+    }
+
+    /// The command that gives slots of several buckets back.
+    pub(crate) fn return_runs(&self, runs: &[([u8; 16], Run)]) -> redis::Cmd {
+        let mut cmd = redis::cmd("EVALSHA");
+        cmd.arg(&self.sha).arg(runs.len());
+        for (digest, _) in runs {
+            cmd.arg(&key_name(digest)[..]);
+        }
+        for (_, run) in runs {
+            for moment in [run.first, run.end()] {
+                cmd.arg(moment.micros()).arg(moment.fraction());
+            }
+            cmd.arg(run.life.micros() + 1);
         }
         cmd
     }
