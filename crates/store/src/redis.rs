@@ -23,6 +23,7 @@ mod reply;
 mod script;
 mod servers;
 mod store;
+mod window;
 
 pub use error::{ErrorKind, StoreError};
 pub use options::{RedisOptions, RedisTls};
@@ -30,6 +31,9 @@ pub use reply::{Most, decode as decode_replies};
 pub use servers::{Health, NodeSnapshot};
 pub use store::RedisStore;
 pub(crate) use store::Waiting;
+pub use window::{WindowAnswer, WindowAsk, WindowReplies, WindowStep, decode as decode_windows};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod window_tests;

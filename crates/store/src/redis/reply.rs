@@ -40,34 +40,43 @@ pub struct Most {
 
 /// Reads the answer to a call for buckets of which at most so much was asked.
 pub fn decode(value: Value, asked: &[Most]) -> Result<Replies, StoreError> {
+    let (now, items) = split(value, asked.len())?;
+    Ok(Replies { now, keys: items.into_iter().zip(asked).map(|(item, most)| key_reply(item, *most)).collect() })
+}
+
+/// The server's time, and the answers for that many keys.
+pub(super) fn split(value: Value, keys: usize) -> Result<(Timestamp, Vec<Value>), StoreError> {
     let Value::Array(items) = value else {
         return Err(nonsense("not an array"));
     };
     let mut items = items.into_iter();
     let now = items.next().as_ref().and_then(micros).ok_or_else(|| nonsense("no time"))?;
-    let keys: Vec<_> = items.zip(asked).map(|(item, most)| key_reply(item, *most)).collect();
-    if keys.len() != asked.len() {
+    let answers: Vec<_> = items.take(keys).collect();
+    if answers.len() != keys {
         return Err(nonsense("fewer answers than questions"));
     }
-    Ok(Replies { now: Timestamp::from_micros(now), keys })
+    Ok((Timestamp::from_micros(now), answers))
 }
 
 fn key_reply(value: Value, most: Most) -> Result<KeyReply, StoreError> {
+    let Value::Array(numbers) = value else { return Err(refusal(value)) };
+    let reply = numbers_of(&numbers).ok_or_else(|| nonsense("a key's answer is not seven numbers"))?;
+    if reply.count > most.want || reply.lent > most.lease {
+        return Err(nonsense("more slots than were asked for"));
+    }
+    Ok(reply)
+}
+
+/// What the answer for a key that is not made of numbers says went wrong.
+pub(super) fn refusal(value: Value) -> StoreError {
     match value {
-        Value::Array(numbers) => {
-            let reply = numbers_of(&numbers).ok_or_else(|| nonsense("a key's answer is not seven numbers"))?;
-            if reply.count > most.want || reply.lent > most.lease {
-                return Err(nonsense("more slots than were asked for"));
-            }
-            Ok(reply)
-        }
-        Value::BulkString(text) => Err(key_error(&String::from_utf8_lossy(&text))),
-        Value::SimpleString(text) => Err(key_error(&text)),
+        Value::BulkString(text) => key_error(&String::from_utf8_lossy(&text)),
+        Value::SimpleString(text) => key_error(&text),
         Value::ServerError(error) => {
             let detail = error.details().unwrap_or_default().to_owned();
-            Err(StoreError { kind: ErrorKind::of_code(error.code(), &detail), detail: bounded(&detail) })
+            StoreError { kind: ErrorKind::of_code(error.code(), &detail), detail: bounded(&detail) }
         }
-        _ => Err(nonsense("a key's answer is neither numbers nor an error")),
+        _ => nonsense("a key's answer is neither numbers nor an error"),
     }
 }
 
@@ -98,7 +107,7 @@ fn bounded(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
-fn integer(value: &Value) -> Option<u64> {
+pub(super) fn integer(value: &Value) -> Option<u64> {
     match value {
         Value::Int(number) => u64::try_from(*number).ok(),
         _ => None,
@@ -110,7 +119,7 @@ fn micros(value: &Value) -> Option<u64> {
     integer(value).filter(|micros| *micros < 1 << 53)
 }
 
-fn nonsense(what: &str) -> StoreError {
+pub(super) fn nonsense(what: &str) -> StoreError {
     StoreError { kind: ErrorKind::Protocol, detail: what.to_owned() }
 }
 

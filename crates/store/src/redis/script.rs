@@ -45,7 +45,7 @@ pub(crate) struct Fence<'a> {
 }
 
 impl Script {
-    fn new(text: &'static str) -> Self {
+    pub(super) fn new(text: &'static str) -> Self {
         Self { text, sha: redis::Script::new(text).get_hash().to_owned() }
     }
 
@@ -53,6 +53,16 @@ impl Script {
     pub(crate) fn load(&self) -> redis::Cmd {
         let mut cmd = redis::cmd("SCRIPT");
         cmd.arg("LOAD").arg(self.text);
+        cmd
+    }
+
+    /// The command that runs the script on these keys; the script's arguments are to follow.
+    pub(super) fn on_keys<'a>(&self, digests: impl ExactSizeIterator<Item = &'a [u8; 16]>) -> redis::Cmd {
+        let mut cmd = redis::cmd("EVALSHA");
+        cmd.arg(&self.sha).arg(digests.len());
+        for digest in digests {
+            cmd.arg(&key_name(digest)[..]);
+        }
         cmd
     }
 
@@ -85,11 +95,7 @@ impl Script {
 
     /// The command that gives slots of several buckets back.
     pub(crate) fn return_runs(&self, runs: &[([u8; 16], Run)]) -> redis::Cmd {
-        let mut cmd = redis::cmd("EVALSHA");
-        cmd.arg(&self.sha).arg(runs.len());
-        for (digest, _) in runs {
-            cmd.arg(&key_name(digest)[..]);
-        }
+        let mut cmd = self.on_keys(runs.iter().map(|(digest, _)| digest));
         for (_, run) in runs {
             for moment in [run.first, run.end()] {
                 cmd.arg(moment.micros()).arg(moment.fraction());

@@ -12,22 +12,22 @@ use super::reply::{self, Most};
 use super::script::{self, Fence, KeyAsk, Script, key_name};
 
 /// xorshift64, so that a failure can be repeated from the seed that its message names.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0 % bound
     }
 
-    fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high - low + 1)
     }
 
     /// Evenly spread over the orders of magnitude up to `bound`.
-    fn magnitude(&mut self, bound: u64) -> u64 {
+    pub(super) fn magnitude(&mut self, bound: u64) -> u64 {
         let bits = self.below(u64::from(bound.ilog2()) + 1);
         (1 + self.below(1 << (bits + 1))).min(bound)
     }
