@@ -16,4 +16,5 @@ pub use configuration::{dynamic_config, static_config};
 pub use forwarded_for::forwarded_for;
 pub use redis_reply::redis_reply;
 pub use rule::rule;
+pub use tollgate_service::law::fuzz as answer;
 pub use tollgate_wire::law::fuzz as http1;

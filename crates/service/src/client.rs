@@ -18,6 +18,7 @@ mod encoder;
 mod error;
 mod exchange;
 mod head;
+pub mod law;
 mod local;
 mod outgoing;
 mod pool;

@@ -16,6 +16,7 @@ mod proxy;
 
 pub use backend::{Backend, BackendError, Backends};
 pub use balancer::Balancer;
+pub use client::law;
 pub use client::{Answer, Client, Flaw, SendError, Stats, Transport, Tunnel, Upgrade, stats};
 pub use load_balancer::{LoadBalancer, LoadBalancerOptions, ServerOptions};
 pub use proxy::{HostHeader, Proxy};

@@ -31,8 +31,8 @@ pub(super) struct Outgoing {
     gate: Option<Gate>,
     /// Everything is in the buffers.
     whole: bool,
-    /// A byte was taken by the socket.
-    begun: bool,
+    /// How many bytes the socket has taken.
+    taken: u64,
     repeatable: bool,
 }
 
@@ -77,7 +77,7 @@ impl Outgoing {
             coding,
             gate: gated.then_some(Gate::Closed(patience)),
             whole,
-            begun: false,
+            taken: 0,
             repeatable: whole && parts.method.is_safe(),
         };
         (outgoing, asked, parts.headers)
@@ -103,6 +103,11 @@ impl Outgoing {
         self.whole && self.waiting() == 0
     }
 
+    /// How many bytes the socket has taken.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// The backend asks for the body.
     pub(super) fn open(&mut self) {
         self.gate = None;
@@ -116,7 +121,7 @@ impl Outgoing {
     /// Begins again, on another connection, if that does no harm: nothing of it was sent, or it has no body and its
     /// method is safe (RFC 9110 §9.2.2; Go's transport does the same).
     pub(super) fn rewind(&mut self) -> bool {
-        let harmless = !self.begun || self.repeatable;
+        let harmless = self.taken == 0 || self.repeatable;
         if harmless {
             self.sent = 0;
         }
@@ -209,7 +214,7 @@ impl Outgoing {
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
-        self.begun = true;
+        self.taken += written as u64;
         self.advance(written);
         Poll::Ready(Ok(()))
     }

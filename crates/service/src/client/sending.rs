@@ -1,9 +1,9 @@
 //! The rest of a request whose answer has already begun.
 
 use std::future::poll_fn;
-use std::pin::pin;
 use std::time::Duration;
 
+use tokio::io::AsyncWrite;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
 
@@ -50,36 +50,38 @@ async fn run(
     mut outgoing: Outgoing,
     mut half: OwnedWriteHalf,
     tell_sent: oneshot::Sender<Sent>,
-    hear_answered: oneshot::Receiver<Answered>,
+    mut hear_answered: oneshot::Receiver<Answered>,
 ) {
-    let mut hear_answered = pin!(hear_answered);
-    let mut answered = None;
-    let sent = {
-        let mut sending = pin!(poll_fn(|cx| outgoing.poll_send(&mut half, cx)));
-        tokio::select! {
-            sent = &mut sending => sent.is_ok(),
-            heard = &mut hear_answered => match heard {
-                Ok(heard) => {
-                    answered = Some(heard);
-                    matches!(tokio::time::timeout(LINGER, sending).await, Ok(Ok(())))
+    let sent = tokio::select! {
+        sent = poll_fn(|cx| outgoing.poll_send(&mut half, cx)) => sent.is_ok(),
+        answered = &mut hear_answered => match answered {
+            Ok(answered) => {
+                if send_what_is_taken(&mut outgoing, &mut half).await {
+                    keep(Sent(half, outgoing.into_buffer()), answered);
                 }
-                // Nobody wants the answer any more.
-                Err(_) => false,
-            },
-        }
-    };
-    if !sent {
-        return;
-    }
-    let sent = Sent(half, outgoing.into_buffer());
-    match answered {
-        Some(answered) => keep(sent, answered),
-        None => {
-            if let Err(sent) = tell_sent.send(sent)
-                && let Ok(answered) = hear_answered.await
-            {
-                keep(sent, answered);
+                return;
             }
+            // Nobody wants the answer any more.
+            Err(_) => return,
+        },
+    };
+    if sent
+        && let Err(sent) = tell_sent.send(Sent(half, outgoing.into_buffer()))
+        && let Ok(answered) = hear_answered.await
+    {
+        keep(sent, answered);
+    }
+}
+
+/// Sends what is left for as long as the backend takes something of it, and says whether that was all. The client
+/// notices nothing of a backend that takes nothing, so that it would wait for ever.
+async fn send_what_is_taken(outgoing: &mut Outgoing, half: &mut (impl AsyncWrite + Unpin)) -> bool {
+    loop {
+        let taken = outgoing.taken();
+        match tokio::time::timeout(LINGER, poll_fn(|cx| outgoing.poll_send(half, cx))).await {
+            Ok(sent) => return sent.is_ok(),
+            Err(_) if outgoing.taken() > taken => {}
+            Err(_) => return false,
         }
     }
 }
@@ -90,5 +92,32 @@ fn keep(Sent(writing, buffer): Sent, Answered(reading, reader, keeper): Answered
     }
 }
 
-/// How long a backend that has answered may take for the rest of the request. It need not take it at all.
+/// How long nothing need be taken of a request that is already answered before it is given up.
 const LINGER: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::time::{Instant, sleep};
+    use tollgate_pipeline::Body;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_backend_no_longer_takes_is_given_up() {
+        let (mut here, mut there) = tokio::io::duplex(64);
+        let request = Request::new(Body::full(vec![b'x'; 1 << 16]));
+        let (mut outgoing, ..) = Outgoing::new(request, Vec::new(), Duration::ZERO);
+        let taking = async {
+            for _ in 0..10 {
+                sleep(LINGER * 9 / 10).await;
+                there.read_exact(&mut [0; 64]).await.unwrap();
+            }
+            Instant::now()
+        };
+        let (sent, last) = tokio::join!(send_what_is_taken(&mut outgoing, &mut here), taking);
+        assert!(!sent);
+        assert!((LINGER..=2 * LINGER).contains(&last.elapsed()), "{:?}", last.elapsed());
+    }
+}

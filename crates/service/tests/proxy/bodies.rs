@@ -1,7 +1,10 @@
 //! Bodies stream both ways, at the pace of whoever reads them.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use tollgate_service::Transport;
@@ -202,4 +205,95 @@ async fn an_early_answer_reaches_a_client_that_is_still_sending() {
     assert_eq!((answer.status(), answer.text().as_str()), (403, "no"));
     drop(client);
     wait_until(|| upstream.open_connections() == 0, PATIENCE).await;
+}
+
+#[tokio::test]
+async fn the_rest_of_a_request_follows_its_answer_and_the_connection_is_kept() {
+    const REST: usize = 1 << 20;
+    let upstream = Upstream::start(|peer| {
+        while peer.head().is_some() {
+            peer.body(2);
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly");
+            assert_eq!(peer.body(REST).len(), REST);
+        }
+    });
+    let front = Front::before(&upstream).await;
+    let mut client = front.connect().await;
+    for _ in 0..2 {
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\nhi", REST + 2)).await;
+        assert_eq!(client.answer().await.text(), "early");
+        client.send(vec![b'x'; REST]).await;
+        // The next request is read when the last was, and finds its connection kept only after that.
+        wait_until(|| upstream.raw()[0].ends_with(&[b'x'; 100]), PATIENCE).await;
+    }
+    assert_eq!((upstream.requests().len(), upstream.connections()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_client_may_send_everything_before_it_reads_anything() {
+    // More than all the buffers on the way hold: whoever stops sending while nobody reads would wait for ever.
+    const MUCH: usize = 32 << 20;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let backend = thread::spawn(move || {
+        let (mut reader, _) = listener.accept().unwrap();
+        let mut writer = reader.try_clone().unwrap();
+        let writing = thread::spawn(move || {
+            write!(writer, "HTTP/1.1 200 OK\r\nContent-Length: {MUCH}\r\n\r\n").unwrap();
+            writer.write_all(&vec![b'x'; MUCH]).unwrap();
+        });
+        let mut received = 0;
+        let mut piece = vec![0; 1 << 16];
+        while received < MUCH {
+            received += reader.read(&mut piece).unwrap();
+        }
+        writing.join().unwrap();
+    });
+    let front = Setup::default().before_urls(&[url]).await;
+    let mut client = front.connect().await;
+    client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {MUCH}\r\n\r\n")).await;
+    client.send(vec![b'y'; MUCH]).await;
+    assert_eq!(client.answer().await.body.len(), MUCH);
+    backend.join().unwrap();
+}
+
+#[tokio::test]
+async fn what_a_backend_says_before_it_hangs_up_is_heard() {
+    let upstream = Upstream::start(|peer| {
+        peer.head();
+        peer.send("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno");
+        // What is not read when the connection is closed resets it, and the next write fails.
+        peer.body(1);
+    });
+    let front = Front::before(&upstream).await;
+    for _ in 0..20 {
+        let body = "x".repeat(1 << 20);
+        let mut client = front.connect().await;
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await;
+        let answer = client.answer().await;
+        assert_eq!((answer.status(), answer.text().as_str()), (413, "no"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_chunks_large_and_small_arrives_whole() {
+    let upstream = Upstream::answering(OK);
+    let front = Front::before(&upstream).await;
+    let mut client = front.connect().await;
+    for sizes in [&[1][..], &[4096, 4097, 1], &[100_000], &[1, 70_000, 2, 3, 4096, 1 << 20]] {
+        let mut request = b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        let mut body = Vec::new();
+        for (number, &size) in sizes.iter().enumerate() {
+            let piece = vec![b'a' + number as u8; size];
+            request.extend_from_slice(format!("{size:x}\r\n").as_bytes());
+            request.extend_from_slice(&piece);
+            request.extend_from_slice(b"\r\n");
+            body.extend(piece);
+        }
+        request.extend_from_slice(b"0\r\n\r\n");
+        client.send(request).await;
+        assert_eq!(client.answer().await.status(), 200);
+        assert!(upstream.requests().last().unwrap().body == body, "{sizes:?}");
+    }
+    assert_eq!(upstream.connections(), 1);
 }

@@ -1,7 +1,10 @@
 //! Which connections are kept, and what happens when one was closed meanwhile.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use http::Request;
@@ -24,6 +27,8 @@ async fn a_connection_is_kept_after_every_complete_answer() {
         "HTTP/1.1 204 No Content\r\n\r\n",
         "HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n",
         "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nok",
     ] {
         let upstream = Upstream::answering(answer);
         let front = Front::before(&upstream).await;
@@ -53,6 +58,7 @@ async fn a_connection_is_not_kept_when_the_backend_says_so() {
     for answer in [
         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
         "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nConnection: x, Close\r\nContent-Length: 2\r\n\r\nok",
     ] {
         let upstream = Upstream::answering(answer);
         let front = Front::before(&upstream).await;
@@ -100,10 +106,51 @@ async fn a_connection_closed_while_idle_is_noticed_before_it_is_used() {
         let answer = front.ask("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2\r\n\r\nhi").await;
         assert_eq!(answer.status(), 200);
         wait_until(|| upstream.open_connections() == 0, PATIENCE).await;
-        // The end of the connection has arrived; a turn of the runtime lets its task see it.
+        // The end of the connection has arrived; a turn of the runtime lets us hear of it.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(upstream.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_closed_while_idle_is_closed_here_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let idle = Gate::new();
+    let is_idle = idle.clone();
+    let backend = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 1024];
+        for _ in 0..3 {
+            assert!(stream.read(&mut head).unwrap() > 0);
+            stream.write_all(OK.as_bytes()).unwrap();
+        }
+        is_idle.wait();
+        stream.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(stream.read(&mut head).unwrap(), 0);
+    });
+    let front = Setup::default().before_urls(&[url]).await;
+    for _ in 0..3 {
+        assert_eq!(front.get("/").await.text(), "ok");
+    }
+    idle.open();
+    // Nothing but the end of the connection wakes anybody here.
+    wait_until(|| backend.is_finished(), PATIENCE).await;
+    backend.join().unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_has_begun_is_not_asked_for_again() {
+    let upstream = Upstream::start(|peer| {
+        peer.request();
+        peer.send(OK);
+        peer.request();
+        peer.send("HTTP/1.1 200 OK\r\nContent-Le");
+    });
+    let front = Front::before(&upstream).await;
+    assert_eq!(front.get("/").await.status(), 200);
+    assert_eq!(front.get("/").await.status(), 502);
+    assert_eq!((upstream.requests().len(), upstream.connections()), (2, 1));
 }
 
 /// Answers the first request of its first connection, and closes that connection on the second. Any further connection

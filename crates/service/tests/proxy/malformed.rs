@@ -17,6 +17,7 @@ fn saying(answer: impl Into<Vec<u8>>) -> Upstream {
 async fn an_answer_of_doubtful_length_or_meaning_is_not_passed_on() {
     let long = format!("HTTP/1.1 200 OK\r\nX-Long: {}\r\nContent-Length: 2\r\n\r\nok", "x".repeat(1 << 20));
     let many = format!("HTTP/1.1 200 OK\r\n{}Content-Length: 2\r\n\r\nok", "X: y\r\n".repeat(10_000));
+    let interim = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n".repeat(20_000);
     for answer in [
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\nok\r\n0\r\n\r\n",
@@ -46,8 +47,11 @@ async fn an_answer_of_doubtful_length_or_meaning_is_not_passed_on() {
         "hello\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\npoison",
         "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        "\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100\0Continue\r\n\r\n",
         &long,
         &many,
+        &interim,
     ] {
         let shown = &answer[..answer.len().min(100)];
         let upstream = saying(answer);
@@ -69,6 +73,26 @@ async fn line_ends_are_ours_whatever_the_backends_are() {
         let answer = front.get("/").await;
         assert_eq!((answer.text().as_str(), answer.header("x")), ("ok", Some("y")));
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_byte_by_byte_is_read_like_any_other() {
+    let upstream = Upstream::start(|peer| {
+        while peer.request().is_some() {
+            for byte in b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n\
+                          HTTP/1.1 200 OK\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n\
+                          1;z\r\no\r\n1\r\nk\r\n0\r\n\r\n"
+            {
+                peer.send([*byte]);
+            }
+        }
+    });
+    let front = Front::before(&upstream).await;
+    for _ in 0..20 {
+        let answer = front.get("/").await;
+        assert_eq!((answer.status(), answer.text().as_str(), answer.header("x")), (200, "ok", Some("y")));
+    }
+    assert_eq!(upstream.connections(), 1);
 }
 
 #[tokio::test]
