@@ -10,6 +10,8 @@ use crate::clock::{Clock, memory_time};
 use crate::hash::KeyHash;
 
 mod shard;
+#[cfg_attr(not(test), expect(dead_code, reason = "requests are counted in windows next"))]
+mod windows;
 
 use shard::{Bucket, Place, Shard};
 

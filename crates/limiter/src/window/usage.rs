@@ -146,16 +146,16 @@ impl Usage {
         if self.counts.spilled() { self.counts.capacity() * size_of::<Count>() } else { 0 }
     }
 
-    /// Makes do with `most` slices (one at least): the oldest are counted together, in the latest of them. Nothing
-    /// comes back earlier for it, some comes back later.
+    /// Makes do with `most` slices (one at least), and with the memory for those: the oldest are counted together, in
+    /// the latest of them. Nothing comes back earlier for it, some comes back later.
     pub fn fold(&mut self, most: usize) {
         let most = most.max(1);
         if self.counts.len() > most {
             let folded = self.counts.drain(most..).fold(0_u64, |sum, counted| sum.saturating_add(counted.count));
             let last = &mut self.counts[most - 1].count;
             *last = last.saturating_add(folded).min(COUNT_MAX);
-            self.counts.shrink_to_fit();
         }
+        self.counts.shrink_to_fit();
     }
 
     fn latest(&self) -> Option<u64> {
@@ -189,11 +189,11 @@ impl Usage {
 
     fn forget_before(&mut self, oldest: u64) {
         let live = self.live(oldest).count();
-        self.counts.truncate(live);
         if live == 0 {
-            // Whoever counts the returns now asks about slices that are gone.
-            self.returns = 0;
+            // Whoever still knows the number of returns asks about slices that are gone.
+            *self = Self::default();
         }
+        self.counts.truncate(live);
     }
 
     /// The latest slice lies so far ahead that it was counted by a clock gone wrong. All counts as if it were now.
