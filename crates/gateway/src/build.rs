@@ -6,8 +6,8 @@ use std::sync::Arc;
 use http::StatusCode;
 use tollgate_config::checked::{self, CheckedConfig, InternalService, ServiceKind};
 use tollgate_config::{Diagnostic, QualifiedName, Severity, Subject};
-use tollgate_middleware::BuildError;
-use tollgate_pipeline::{BoxFuture, Chain, Exchange, Handler, Middleware, Request, Response, respond};
+use tollgate_middleware::{BuildError, Link};
+use tollgate_pipeline::{BoxFuture, Chain, Exchange, Handler, Request, Response, respond};
 use tollgate_rule::{Entry, Table};
 use tollgate_service::{BackendError, HostHeader, LoadBalancer, LoadBalancerOptions, ServerOptions, Transport};
 
@@ -69,7 +69,8 @@ pub fn build(
 struct Builder<'a> {
     resources: &'a Resources,
     internal: &'a InternalServices,
-    middlewares: BTreeMap<QualifiedName, Arc<dyn Middleware>>,
+    /// By name, and by router where each has its own.
+    middlewares: BTreeMap<(QualifiedName, Option<QualifiedName>), Link>,
     services: BTreeMap<QualifiedName, Arc<dyn Handler>>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -95,21 +96,24 @@ impl Builder<'_> {
 
     fn route(&mut self, router: &checked::Router, entry_point: &str) -> Result<Route, RouteError> {
         let middlewares = router.middlewares.get(entry_point).into_iter().flatten();
-        let links = middlewares.map(|middleware| self.middleware(middleware)).collect::<Result<_, _>>()?;
+        let links =
+            middlewares.map(|middleware| self.middleware(middleware, &router.name)).collect::<Result<_, _>>()?;
         Ok(Route {
             name: router.name.as_str().into(),
-            chain: Chain::new(links, self.service(&router.service)?),
+            chain: Chain::new(tollgate_middleware::join(links), self.service(&router.service)?),
             observed: Observed { access_log: router.access_log, metrics: router.metrics },
         })
     }
 
-    fn middleware(&mut self, checked: &checked::Middleware) -> Result<Arc<dyn Middleware>, RouteError> {
-        if let Some(built) = self.middlewares.get(&checked.name) {
-            return Ok(Arc::clone(built));
+    fn middleware(&mut self, checked: &checked::Middleware, router: &QualifiedName) -> Result<Link, RouteError> {
+        let user = tollgate_middleware::is_per_router(checked).then(|| router.clone());
+        let place = (checked.name.clone(), user);
+        if let Some(built) = self.middlewares.get(&place) {
+            return Ok(built.clone());
         }
-        let built = tollgate_middleware::build(checked, &self.resources.stores)
+        let built = tollgate_middleware::build(checked, router.as_str(), &self.resources.stores)
             .map_err(|source| RouteError::Middleware { name: checked.name.clone(), source })?;
-        self.middlewares.insert(checked.name.clone(), Arc::clone(&built));
+        self.middlewares.insert(place, built.clone());
         Ok(built)
     }
 

@@ -1,5 +1,7 @@
 //! The connections of one entry point on one thread: how many, and how to reach them all.
 
+mod reserve;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,6 +9,8 @@ use std::task::{Context, Waker};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+use reserve::Reserve;
 
 /// The open connections of one entry point on one thread.
 ///
@@ -89,12 +93,14 @@ impl Drop for Seat {
 pub(crate) struct Capacity {
     most: usize,
     open: AtomicUsize,
+    /// What is left for the others.
+    pub(crate) reserve: Reserve,
 }
 
 impl Capacity {
     /// Room for `most` connections.
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, open: AtomicUsize::new(0) })
+        Arc::new(Self { most, open: AtomicUsize::new(0), reserve: Reserve::default() })
     }
 
     /// Room for as many connections as leave each of them, and ourselves, the file descriptors for going on: one

@@ -2,7 +2,7 @@
 
 mod listen;
 
-use std::fs::File;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -47,8 +47,6 @@ pub(crate) struct Acceptor {
     capacity: Arc<Capacity>,
     listener: TcpListener,
     connections: Arc<Connections>,
-    /// A file descriptor to give up for shedding a connection when there is no other.
-    reserve: Option<File>,
     /// When it may be said again that nothing can be accepted.
     next_complaint: Instant,
 }
@@ -65,7 +63,6 @@ impl Acceptor {
             capacity,
             listener: TcpListener::from_std(listener)?,
             connections: Arc::default(),
-            reserve: reserve(),
             next_complaint: Instant::now(),
         })
     }
@@ -93,16 +90,25 @@ impl Acceptor {
 
     async fn accept_for_ever(&mut self) {
         loop {
-            match self.listener.accept().await {
-                Ok((stream, peer)) => self.admit(stream, peer),
+            match self.accept().await {
+                Ok((stream, peer)) if self.capacity.reserve.is_kept() => self.admit(stream, peer),
+                // The last descriptor is for turning away those who come next.
+                Ok((stream, _)) => {
+                    self.shed(stream);
+                    self.capacity.reserve.give_up(|| ());
+                }
                 Err(error) => self.on_error(&error).await,
             }
         }
     }
 
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|cx| self.capacity.reserve.accept(|| self.listener.poll_accept(cx))).await
+    }
+
     /// Takes in whoever was told by the system that he is connected: closing the socket would cut him off.
     fn accept_backlog(&self) {
-        while let Some(Ok((stream, peer))) = self.listener.accept().now_or_never() {
+        while let Some(Ok((stream, peer))) = self.accept().now_or_never() {
             self.admit(stream, peer);
         }
     }
@@ -144,19 +150,14 @@ impl Acceptor {
             self.next_complaint = Instant::now() + COMPLAINT;
             tracing::warn!(entry_point = %self.entry_point.options.name, %error, "cannot accept");
         }
-        if self.reserve.take().is_some() {
+        self.capacity.reserve.give_up(|| {
             for _ in 0..SHED_AT_ONCE {
                 let Some(Ok((stream, _))) = self.listener.accept().now_or_never() else { break };
                 self.shed(stream);
             }
-        }
-        self.reserve = reserve();
+        });
         sleep(BREATH).await;
     }
-}
-
-fn reserve() -> Option<File> {
-    File::open("/dev/null").ok()
 }
 
 /// Tells the observer that a connection came, and that it went.
