@@ -145,7 +145,7 @@ fn store_facts(snapshot: StoreSnapshot) -> StoreFacts {
     StoreFacts {
         store: snapshot.name,
         buckets: snapshot.buckets,
-        denials: snapshot.denials,
+        denials: snapshot.keys_known,
         forgotten: snapshot.forgotten,
         calls: snapshot.calls,
         coalesced: snapshot.coalesced,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::lease::Lease;
 use crate::shared::{AHEAD_MAX, LeaseAsk};
-use crate::turnstile::Terms;
+use crate::turnstile::{HORIZON_MAX, Terms};
 use crate::{Monotonic, Reading, Span, Timestamp};
 
 /// The size of a key's leases here, as it follows from the traffic. Nothing to tune:
@@ -105,13 +105,18 @@ impl Horizon {
                 .max(Span::from(AHEAD))
                 .min(Span::from(AHEAD_MAX))
                 .min(terms.life.saturating_sub(terms.life.part(4)));
-            let share = self.ahead.part(instances).div(terms.interval).max(1);
+            let share = self.ahead.part(instances).div(terms.interval);
             let spent = expected(self.ahead.to_duration()) / 2;
             self.chunk = spent.min(2 * self.chunk + 1).min(share);
+            if self.chunk == 0 {
+                self.ahead_from = now.after(AHEAD_MAX);
+            }
             LeaseAsk { most: self.chunk, life: Span::ZERO, ahead: self.ahead }
         } else {
             self.chunk = 0;
-            self.size = expected(self.lasts).min(2 * self.size + SIZE_MIN);
+            // What is lost of a lease is there again after that time.
+            let soon = if terms.interval.is_zero() { u64::MAX } else { Span::from(HORIZON_MAX).div(terms.interval) };
+            self.size = expected(self.lasts).min(2 * self.size + SIZE_MIN).min(soon);
             let most = if self.size < SIZE_MIN { 0 } else { self.size.saturating_sub(held.len()) };
             LeaseAsk { most, life: terms.horizon, ahead: Span::ZERO }
         };

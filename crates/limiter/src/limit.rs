@@ -40,6 +40,9 @@ pub struct Limit {
     pub criterion: Criterion,
     /// The longest that a request is held for a slot a little ahead instead of being refused. Zero: never.
     pub max_delay: Duration,
+    /// Whether instances may hold slots and decide by themselves. It changes what the store is asked, not what is
+    /// admitted.
+    pub leases: bool,
     /// What to answer when the store cannot.
     pub failure_policy: FailurePolicy,
 }

@@ -89,6 +89,13 @@ impl Quota {
         Ok(Self { limit, period, burst, interval, life: interval.times(burst - 1) })
     }
 
+    /// The share of one of `instances`: the rate and the burst divided by their number, the burst at least 1. `None` if
+    /// that is too slow to be kept exactly.
+    pub fn share(&self, instances: u32) -> Option<Self> {
+        let instances = instances.max(1);
+        Self::new(self.limit, self.period.checked_mul(instances)?, (self.burst / u64::from(instances)).max(1)).ok()
+    }
+
     /// Requests per [`Quota::period`].
     pub const fn limit(&self) -> u64 {
         self.limit

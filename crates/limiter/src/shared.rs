@@ -112,12 +112,12 @@ pub fn step(quota: &Quota, bucket: Option<Bucket>, now: Timestamp, step: &Step) 
     let void = bucket.and_then(|bucket| bucket.void);
     let hint = step.hint.filter(|hint| void.is_none_or(|void| *hint > void));
     // See `schedule::grant`; a lease can have gone farther ahead.
-    let farthest = now + quota.interval().times(quota.burst()) + step.max_delay + Span::from(AHEAD_MAX);
+    let farthest = now + farthest_ahead(quota, step.max_delay);
     let told = remembered.max(hint).map(|next| next.min(farthest));
     let healed = told.is_some_and(|next| next > oldest) && told > remembered && hint >= told;
     // Somebody knows more than the store: it has lost something, and he may not know all of it. What others were granted
     // and have not told yet is at most so far ahead.
-    let unheard = healed.then(|| now + quota.life().min(Span::from(AHEAD_MAX)).max(step.max_delay));
+    let unheard = healed.then(|| now + lendable_ahead(quota).max(step.max_delay));
     let known = told.max(unheard).max(step.fence);
     let grant = schedule::hand_out(quota, known, now, step.max_delay, step.ask);
     let free = if grant.count == 0 { known.map_or(oldest, |next| next.max(oldest)) } else { grant.first }
@@ -137,6 +137,16 @@ pub fn step(quota: &Quota, bucket: Option<Bucket>, now: Timestamp, step: &Step) 
         _ => Some(moved),
     };
     Stepped { count: grant.count, first: grant.first, lease, next, healed, bucket }
+}
+
+/// How far ahead of a store's time the next free slot can be at most under this quota.
+pub fn farthest_ahead(quota: &Quota, max_delay: Span) -> Span {
+    quota.interval().times(quota.burst()) + max_delay + lendable_ahead(quota)
+}
+
+/// How far ahead of a store's time slots are lent at most: no farther than they live.
+fn lendable_ahead(quota: &Quota) -> Span {
+    quota.life().min(Span::from(AHEAD_MAX))
 }
 
 fn lent(quota: &Quota, first: Timestamp, now: Timestamp, ask: &LeaseAsk) -> u64 {

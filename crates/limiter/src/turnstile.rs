@@ -32,6 +32,8 @@ struct Known {
     reading: Reading,
     /// The next free slot: the hint of the next call.
     next: Timestamp,
+    /// When the bucket is surely full if nothing more is taken.
+    full_at: Monotonic,
 }
 
 /// What a key has that is busy here.
@@ -42,7 +44,7 @@ struct Hot {
 }
 
 /// What a turnstile has to know about its limit.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// How long a leased slot has to live at least, and how long a lease is meant to last; zero: no leases.
     pub horizon: Span,
@@ -56,16 +58,19 @@ pub struct Terms {
 
 impl Terms {
     /// The terms of a bucket: leases, if wanted, last so long that what all instances hold together is at most a tenth
-    /// of the burst.
+    /// of the burst. Where slots come so slowly that not even two of them do in the longest time that a lease lasts, there
+    /// is none: it would save next to nothing, and a slot that is lost with a message or an instance would be missed for
+    /// long.
     pub fn of(quota: &Quota, max_delay: Span, leases: bool) -> Self {
         let tenth = quota.interval().times(quota.burst()).part(10).min(Span::from(HORIZON_MAX));
-        let horizon = if leases { tenth } else { Span::ZERO };
+        let is_slow = quota.interval().times(2) > Span::from(HORIZON_MAX);
+        let horizon = if leases && !is_slow { tenth } else { Span::ZERO };
         Self { horizon, interval: quota.interval(), life: quota.life(), max_delay }
     }
 }
 
 /// The longest that a lease is meant to last: a hot key is asked for a few times per second.
-const HORIZON_MAX: Duration = Duration::from_millis(250);
+pub(crate) const HORIZON_MAX: Duration = Duration::from_millis(250);
 
 /// What becomes of one who arrives.
 #[derive(Debug, PartialEq, Eq)]
@@ -158,6 +163,15 @@ impl<W> Default for Turnstile<W> {
 impl<W> Turnstile<W> {
     /// Somebody arrives at `now`.
     pub fn enter(&mut self, terms: &Terms, now: Monotonic, waiter: impl FnOnce() -> W) -> Entered {
+        match self.decide(terms, now) {
+            Some(entered) => entered,
+            None if self.wait(waiter()) => Entered::Calls,
+            None => Entered::Waits,
+        }
+    }
+
+    /// Somebody arrives at `now`: what can be said without the store, if anything.
+    pub fn decide(&mut self, terms: &Terms, now: Monotonic) -> Option<Entered> {
         let calling = self.calling;
         if let (Some(hot), Some(known)) = (&mut self.hot, &self.known) {
             hot.horizon.on_arrival(now);
@@ -166,16 +180,33 @@ impl<W> Turnstile<W> {
             if let Some(spent) = spent {
                 let calls = !calling && hot.horizon.is_low(&hot.lease);
                 self.calling |= calls;
-                return Entered::Spent { spent, left: hot.lease.ready(), calls };
+                return Some(Entered::Spent { spent, left: hot.lease.ready(), calls });
             }
         }
-        if let Some(denial) = self.denial(now) {
-            let calls = !calling && self.hot.as_mut().is_some_and(|hot| hot.horizon.on_refusal(&hot.lease, now));
-            self.calling |= calls;
-            return Entered::Denied { denial, calls };
+        let denial = self.denial(now)?;
+        let calls = !calling && self.hot.as_mut().is_some_and(|hot| hot.horizon.on_refusal(&hot.lease, now));
+        self.calling |= calls;
+        Some(Entered::Denied { denial, calls })
+    }
+
+    /// Somebody waits for the store. True if nobody calls it: call now.
+    pub fn wait(&mut self, waiter: W) -> bool {
+        self.waiting.push_back(waiter);
+        !std::mem::replace(&mut self.calling, true)
+    }
+
+    /// The refusal that stands at `now`, if one does. It asks for nothing and counts nobody.
+    pub fn refusal(&self, now: Monotonic) -> Option<Denial> {
+        match (&self.hot, &self.known) {
+            // A slot that is held and due will do.
+            (Some(hot), Some(known)) if hot.lease.due(&known.reading).is_some_and(|due| due <= now) => None,
+            _ => self.denial(now),
         }
-        self.waiting.push_back(waiter());
-        if std::mem::replace(&mut self.calling, true) { Entered::Waits } else { Entered::Calls }
+    }
+
+    /// How long until the bucket is full if nothing more is taken, as far as this instance knows.
+    pub fn full_after(&self, now: Monotonic) -> Option<Duration> {
+        self.known.map(|known| known.full_at.since(now))
     }
 
     /// The refusal that stands at `now`: before a slot that is held here is due nobody else is given one, and before
@@ -261,7 +292,7 @@ impl<W> Turnstile<W> {
     /// The reply to a call. Those it asked for have been told by it.
     pub fn on_reply(&mut self, terms: &Terms, told: &Told) {
         let Told { reading, lease, next, refused } = *told;
-        self.known = Some(Known { reading, next });
+        self.known = Some(Known { reading, next, full_at: reading.surely_after(next + terms.life) });
         let none_left = next > reading.store + terms.max_delay;
         self.denial = none_left.then(|| Denial::new(&reading, next, terms.max_delay));
         if let Some(hot) = &mut self.hot {
@@ -288,6 +319,11 @@ impl<W> Turnstile<W> {
     /// A slot that was taken here comes back, because its request is not let through.
     pub fn put_back(&mut self, terms: &Terms, slot: Slot) {
         self.hot.get_or_insert_default().lease.put_back(slot, terms.interval);
+    }
+
+    /// Whether anything is held here that should be looked after.
+    pub fn holds(&self) -> bool {
+        self.hot.as_ref().is_some_and(|hot| !hot.lease.is_empty())
     }
 
     /// What this instance holds and has not needed for a while, or, with `all`, whatever it holds of the end of the
@@ -340,8 +376,8 @@ impl<W> Turnstile<W> {
     }
 
     /// Nothing here that anybody would miss at `now`: no slot, no refusal, and a bucket that is full by now.
-    pub fn is_idle(&self, terms: &Terms, now: Monotonic) -> bool {
-        self.is_cold(now) && self.known.is_none_or(|known| known.reading.at(now).earliest >= known.next + terms.life)
+    pub fn is_idle(&self, now: Monotonic) -> bool {
+        self.is_cold(now) && self.known.is_none_or(|known| now >= known.full_at)
     }
 }
 

@@ -21,12 +21,16 @@ pub enum Verdict {
 pub enum DecisionSource {
     /// The shared store, asked for this request.
     Store,
+    /// A slot that the shared store has lent to this instance.
+    Lease,
     /// A refusal of the shared store that this instance remembers.
     DenialCache,
     /// This instance's memory.
     Memory,
     /// The failure policy, because the store could not tell.
     Policy,
+    /// This instance's share of the limit, because the store could not tell.
+    Local,
 }
 
 /// A verdict with what a client may be told about it.
@@ -36,7 +40,7 @@ pub struct Decision {
     pub verdict: Verdict,
     /// Who decided.
     pub source: DecisionSource,
-    /// Whole tokens left after this request; `None` if nobody knows.
+    /// Whole tokens surely left after this request; `None` if nobody knows.
     pub remaining: Option<u64>,
     /// How long until the bucket is full; `None` if nobody knows.
     pub reset_after: Option<Duration>,

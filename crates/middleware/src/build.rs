@@ -10,7 +10,7 @@ use tollgate_rule::go_regex;
 use tollgate_store::Stores;
 
 use crate::headers::{Cors, Edit, Edits, Headers, Security, SecurityOptions};
-use crate::{AddPrefix, IpAllowList, StripPrefix};
+use crate::{AddPrefix, IpAllowList, RateLimit, RateLimits, StripPrefix};
 
 /// Why a middleware cannot be built although its configuration was checked.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +26,55 @@ pub enum BuildError {
     Chain,
 }
 
-/// The middleware that `checked` describes. A limit finds its buckets and its connections in `stores` again.
-pub fn build(checked: &checked::Middleware, stores: &Stores) -> Result<Arc<dyn Middleware>, BuildError> {
+/// A middleware that was built, and that is not in a chain yet.
+#[derive(Clone)]
+pub enum Link {
+    /// A limit, which may have others beside it.
+    Limit(Arc<RateLimit>),
+    /// Anything else.
+    Other(Arc<dyn Middleware>),
+}
+
+/// The links of a chain. Limits that stand next to each other become one, which charges all of them or none.
+pub fn join(links: Vec<Link>) -> Vec<Arc<dyn Middleware>> {
+    let mut joined: Vec<Arc<dyn Middleware>> = Vec::with_capacity(links.len());
+    let mut limits = Vec::new();
+    for link in links {
+        match link {
+            Link::Limit(limit) => limits.push(limit),
+            Link::Other(other) => {
+                joined.extend(together(&mut limits));
+                joined.push(other);
+            }
+        }
+    }
+    joined.extend(together(&mut limits));
+    joined
+}
+
+fn together(limits: &mut Vec<Arc<RateLimit>>) -> Option<Arc<dyn Middleware>> {
+    match limits.len() {
+        0 | 1 => limits.pop().map(|limit| limit as Arc<dyn Middleware>),
+        _ => Some(Arc::new(RateLimits::new(std::mem::take(limits)))),
+    }
+}
+
+/// True if each router that uses the middleware needs one of its own.
+pub fn is_per_router(checked: &checked::Middleware) -> bool {
+    matches!(&checked.kind, MiddlewareKind::RateLimit(limit) if limit.scope == checked::Scope::Router)
+}
+
+/// The middleware that `checked` describes, as the router of that name uses it. A limit finds its buckets and its
+/// connections in `stores` again.
+pub fn build(checked: &checked::Middleware, router: &str, stores: &Stores) -> Result<Link, BuildError> {
+    if let MiddlewareKind::RateLimit(limit) = &checked.kind {
+        return Ok(crate::rate_limit::build(checked.name.as_str(), router, limit, stores));
+    }
+    other(checked).map(Link::Other)
+}
+
+fn other(checked: &checked::Middleware) -> Result<Arc<dyn Middleware>, BuildError> {
     Ok(match &checked.kind {
-        MiddlewareKind::RateLimit(limit) => crate::rate_limit::build(checked.name.as_str(), limit, stores),
         MiddlewareKind::IpAllowList(list) => Arc::new(IpAllowList {
             allowed: list.allowed.clone(),
             strategy: list.strategy.clone(),
@@ -38,7 +83,7 @@ pub fn build(checked: &checked::Middleware, stores: &Stores) -> Result<Arc<dyn M
         MiddlewareKind::Headers(written) => Arc::new(headers(written)?),
         MiddlewareKind::StripPrefix { prefixes } => Arc::new(StripPrefix::new(prefixes)),
         MiddlewareKind::AddPrefix { prefix } => Arc::new(AddPrefix::new(prefix)),
-        MiddlewareKind::Chain(_) => return Err(BuildError::Chain),
+        MiddlewareKind::Chain(_) | MiddlewareKind::RateLimit(_) => return Err(BuildError::Chain),
     })
 }
 

@@ -11,8 +11,8 @@ mod strip_prefix;
 mod testing;
 
 pub use add_prefix::AddPrefix;
-pub use build::{BuildError, build};
+pub use build::{BuildError, Link, build, is_per_router, join};
 pub use headers::Headers;
 pub use ip_allow_list::IpAllowList;
-pub use rate_limit::{RateLimit, Unlimited};
+pub use rate_limit::{RateLimit, RateLimits, Unlimited};
 pub use strip_prefix::StripPrefix;

@@ -1,6 +1,7 @@
 //! `rateLimit` and `distributedRateLimit`: asks the store, waits or refuses, tells the client.
 
 mod build;
+mod several;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +13,10 @@ use tollgate_limiter::{Decision, DecisionSource, FailurePolicy, KeyBytes, Quota,
 use tollgate_pipeline::{
     BoxFuture, Exchange, LimitRecord, Middleware, Next, Request, RequestView, Response, VerdictSource, respond,
 };
-use tollgate_store::{BoundLimit, Reply, Store};
+use tollgate_store::{BoundLimit, Reply};
 
 pub(crate) use build::build;
+pub use several::RateLimits;
 
 /// A limit in a chain.
 ///
@@ -23,7 +25,6 @@ pub(crate) use build::build;
 /// policy has decided already.
 pub struct RateLimit {
     limit: Arc<BoundLimit>,
-    store: Store,
     headers: Option<Headers>,
 }
 
@@ -31,17 +32,21 @@ pub struct RateLimit {
 pub struct Unlimited(Arc<str>);
 
 impl RateLimit {
-    /// `limit`, its buckets in `store`; with `tell`, every answer carries the `X-Rate-Limit-*` fields.
-    pub fn new(limit: Arc<BoundLimit>, store: Store, tell: bool) -> Self {
+    /// With `tell`, every answer carries the `X-Rate-Limit-*` fields.
+    pub fn new(limit: Arc<BoundLimit>, tell: bool) -> Self {
         let headers = tell.then(|| Headers::new(&limit.limit().quota, limit.limit().failure_policy));
-        Self { limit, store, headers }
+        Self { limit, headers }
     }
 
     /// Puts the request to the store; also the key, for the access log.
     fn ask(&self, request: &Request, exchange: &Exchange) -> (Reply, ShortKey) {
         let view = RequestView::new(request, exchange);
-        let key = KeyBytes::from(self.limit.limit().criterion.source(&view));
-        (self.store.ask(&self.limit, &key), key.short())
+        let key = self.key(&view);
+        (self.limit.ask(&key), key.short())
+    }
+
+    fn key<'a>(&self, view: &'a RequestView<'_>) -> KeyBytes<'a> {
+        KeyBytes::from(self.limit.limit().criterion.source(view))
     }
 
     fn tell(&self, response: &mut Response, decision: &Decision) {
@@ -118,6 +123,8 @@ fn record(limit: Arc<str>, key: ShortKey, decision: &Decision) -> LimitRecord {
         },
         source: match decision.source {
             DecisionSource::Store => VerdictSource::Store,
+            DecisionSource::Lease => VerdictSource::Lease,
+            DecisionSource::Local => VerdictSource::Local,
             DecisionSource::DenialCache => VerdictSource::DenialCache,
             DecisionSource::Memory => VerdictSource::Memory,
             DecisionSource::Policy => VerdictSource::Policy,
@@ -167,7 +174,7 @@ impl Headers {
         if let Some(reset) = decision.reset_after {
             headers.insert(RESET, seconds_up(reset).into());
         }
-        if decision.source == DecisionSource::Policy {
+        if matches!(decision.source, DecisionSource::Policy | DecisionSource::Local) {
             headers.insert(FALLBACK, self.policy.clone());
         }
     }

@@ -126,12 +126,16 @@ impl Verdict {
 pub enum VerdictSource {
     /// The shared store, asked for this request.
     Store,
+    /// A slot that the shared store has lent to this instance.
+    Lease,
     /// A denial remembered by this instance.
     DenialCache,
     /// The memory of this instance.
     Memory,
     /// The failure policy, because the store did not answer.
     Policy,
+    /// This instance's share of the limit, because the store did not answer.
+    Local,
     /// Nobody had to: the limit is unlimited.
     Unlimited,
 }
@@ -141,9 +145,11 @@ impl VerdictSource {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Store => "store",
+            Self::Lease => "lease",
             Self::DenialCache => "denial_cache",
             Self::Memory => "memory",
             Self::Policy => "policy",
+            Self::Local => "local",
             Self::Unlimited => "unlimited",
         }
     }

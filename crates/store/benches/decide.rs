@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tollgate_limiter::{Criterion, FailurePolicy, KeyBytes, Limit, Quota, Source};
-use tollgate_store::{BoundLimit, Clock, MemoryOptions, RedisOptions, Stores};
+use tollgate_store::{BoundLimit, Clock, MemoryOptions, RedisOptions, Store, Stores};
 
 const BATCH: usize = 64;
 const MILLION: u32 = 1_000_000;
@@ -20,12 +20,12 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let options = MemoryOptions { buckets_max: 2 * MILLION as usize };
     let stores = Stores::new(options, Clock::system(), runtime.handle().clone());
-    let never = bind(&stores, "never-refuses", 1_000_000, 1_000_000);
-    let always = bind(&stores, "refuses", 1, 1);
     let store = stores.memory();
+    let never = bind(&stores, &store, "never-refuses", 1_000_000, 1_000_000);
+    let always = bind(&stores, &store, "refuses", 1, 1);
     let decide = |limit: &Arc<BoundLimit>, address: u32| {
         let key = KeyBytes::from(Source::Address(std::net::Ipv4Addr::from(address).into()));
-        std::hint::black_box(store.ask(limit, &key));
+        std::hint::black_box(limit.ask(&key));
     };
 
     println!("{:<44} {:>8} {:>8} {:>8}", "nanoseconds per decision", "p50", "p99", "mean");
@@ -61,17 +61,17 @@ async fn shared(stores: &Stores) {
         tls: None,
     });
     let key = |address: u32| KeyBytes::from(Source::Address(std::net::Ipv4Addr::from(address).into()));
-    let always = bind(stores, "shared-refuses", 1, 1);
-    store.decide(&always, &key(1)).await;
+    let always = bind(stores, &store, "shared-refuses", 1, 1);
+    always.decide(&key(1)).await;
     report("shared, a refusal that is remembered", 20_000, |_, _| {
-        std::hint::black_box(store.ask(&always, &key(1)));
+        std::hint::black_box(always.ask(&key(1)));
     });
 
-    let never = bind(stores, "shared-never-refuses", 1_000_000, 1_000_000);
+    let never = bind(stores, &store, "shared-never-refuses", 1_000_000, 1_000_000);
     let mut micros = Vec::new();
     for address in 0..5_000 {
         let started = Instant::now();
-        std::hint::black_box(store.decide(&never, &key(address + 10)).await);
+        std::hint::black_box(never.decide(&key(address + 10)).await);
         micros.push(started.elapsed().as_nanos() as f64 / 1e3);
     }
     micros.sort_by(f64::total_cmp);
@@ -83,12 +83,12 @@ async fn shared(stores: &Stores) {
         let (before, started) = (calls(), Instant::now());
         let clients: Vec<_> = (0..64)
             .map(|client| {
-                let (store, never) = (store.clone(), never.clone());
+                let never = never.clone();
                 tokio::spawn(async move {
                     for _ in 0..2_000 {
                         let address = std::net::Ipv4Addr::from(1 + client % keys);
                         let key = KeyBytes::from(Source::Address(address.into()));
-                        std::hint::black_box(store.decide(&never, &key).await);
+                        std::hint::black_box(never.decide(&key).await);
                     }
                 })
             })
@@ -103,16 +103,18 @@ async fn shared(stores: &Stores) {
     }
 }
 
-fn bind(stores: &Stores, id: &str, limit: u64, burst: u64) -> Arc<BoundLimit> {
-    stores.bind(Limit {
+fn bind(stores: &Stores, store: &Store, id: &str, limit: u64, burst: u64) -> Arc<BoundLimit> {
+    let limit = Limit {
         id: id.into(),
         quota: Quota::new(limit, Duration::from_secs(1), burst)
             .or_else(|_| Quota::new(limit, Duration::from_secs(3_600), burst))
             .expect("a quota"),
         criterion: Criterion::RemoteAddress { ipv6_subnet: None },
         max_delay: Duration::ZERO,
+        leases: true,
         failure_policy: FailurePolicy::Deny,
-    })
+    };
+    stores.bind(limit, store.clone())
 }
 
 fn report(what: &str, batches: usize, mut decision: impl FnMut(usize, usize)) {

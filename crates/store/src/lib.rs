@@ -15,6 +15,7 @@ mod memory;
 mod redis;
 mod stats;
 mod stores;
+mod together;
 
 pub use bound::BoundLimit;
 pub use clock::{Clock, FakeClock};
@@ -25,3 +26,4 @@ pub use redis::{
 };
 pub use stats::{LatencySnapshot, LimitSnapshot, LimitStats, StoreSnapshot, StoreStats};
 pub use stores::{Pending, Reply, Store, Stores};
+pub use together::{Part, PendingAll, Together, ask_all};

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use tollgate_limiter::{Ask, Decision, DecisionSource, KeyBytes, Span, Timestamp, Verdict, schedule};
+use tollgate_limiter::{Ask, Decision, DecisionSource, KeyBytes, Quota, Span, Timestamp, Verdict, schedule};
 
-use crate::bound::BoundLimit;
+use crate::bound::Meter;
 use crate::clock::{Clock, memory_time};
 use crate::hash::KeyHash;
 
@@ -54,18 +54,39 @@ impl MemoryStore {
         }
     }
 
-    /// Decides about one request for `key` under `limit`.
-    pub fn decide(&self, limit: &BoundLimit, key: &KeyBytes<'_>) -> Decision {
+    /// Decides about one request for a key of `meter` by this `quota`: its own, or a share of it.
+    pub(crate) fn step(&self, meter: &Meter, quota: &Quota, hash: KeyHash, source: DecisionSource) -> Decision {
         let now = memory_time(self.clock.now());
-        let hash = limit.hasher.hash(key);
         if let Some(place) = self.shard(hash).lock().place(hash, now) {
-            return limit.count(step(limit, hash, place, now));
+            return step(quota, meter.max_delay, hash, place, now, source);
         }
         // No room for a new key. Those that find none are counted together, in a bucket of the limit's own: a flood
         // of invented keys pays with requests of its own limit and of no other. There are as many as limits.
-        limit.stats.overflowed();
-        let overflow = limit.hasher.hash(&KeyBytes::overflow());
-        limit.count(step(limit, overflow, self.shard(overflow).lock().any_place(overflow), now))
+        meter.stats.overflowed();
+        let overflow = meter.hasher.hash(&KeyBytes::overflow());
+        step(quota, meter.max_delay, overflow, self.shard(overflow).lock().any_place(overflow), now, source)
+    }
+
+    /// The refusal of a key that stands, if one does. It asks for nothing.
+    pub(crate) fn refusal(&self, meter: &Meter, hash: KeyHash) -> Option<Decision> {
+        let now = memory_time(self.clock.now());
+        let next = self.shard(hash).lock().next(hash)?;
+        let wait = next.since(now);
+        (wait > meter.max_delay).then(|| Decision {
+            verdict: Verdict::Deny { retry_after: wait.to_duration() },
+            source: DecisionSource::Memory,
+            remaining: Some(0),
+            reset_after: Some(schedule::reset_after(&meter.quota, Some(next), now)),
+        })
+    }
+
+    /// A request is not let through after all: its token is there again. In one bucket, whose tokens are spent the
+    /// moment they are taken, that leaves it as if nobody had asked.
+    pub(crate) fn put_back(&self, quota: &Quota, hash: KeyHash) {
+        let mut shard = self.shard(hash).lock();
+        let Some(next) = shard.next(hash) else { return };
+        let next = next - quota.interval();
+        shard.any_place(hash).put(Bucket::new(hash, next, next + quota.life()));
     }
 
     fn shard(&self, hash: KeyHash) -> &Mutex<Shard> {
@@ -89,10 +110,16 @@ impl MemoryStore {
     }
 }
 
-fn step(limit: &BoundLimit, hash: KeyHash, place: Place<'_>, now: Timestamp) -> Decision {
-    let quota = &limit.limit.quota;
+fn step(
+    quota: &Quota,
+    max_delay: Span,
+    hash: KeyHash,
+    place: Place<'_>,
+    now: Timestamp,
+    source: DecisionSource,
+) -> Decision {
     let known = place.bucket().map(Bucket::next);
-    let grant = schedule::grant(quota, known, now, limit.max_delay, Ask::ONE);
+    let grant = schedule::grant(quota, known, now, max_delay, Ask::ONE);
     if let Some(next) = grant.next.filter(|next| known != Some(*next)) {
         place.put(Bucket::new(hash, next, next + quota.life()));
     }
@@ -103,7 +130,7 @@ fn step(limit: &BoundLimit, hash: KeyHash, place: Place<'_>, now: Timestamp) -> 
     };
     Decision {
         verdict,
-        source: DecisionSource::Memory,
+        source,
         remaining: Some(schedule::remaining(quota, grant.next, now)),
         reset_after: Some(schedule::reset_after(quota, grant.next, now)),
     }

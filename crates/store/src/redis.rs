@@ -25,12 +25,13 @@ mod servers;
 mod store;
 mod window;
 
+pub(crate) use book::Answer;
 pub use error::{ErrorKind, StoreError};
 pub use options::{RedisOptions, RedisTls};
 pub use reply::{Most, decode as decode_replies};
 pub use servers::{Health, NodeSnapshot};
 pub use store::RedisStore;
-pub(crate) use store::Waiting;
+pub(crate) use store::{Asked, Waiting};
 pub use window::{WindowAnswer, WindowAsk, WindowReplies, WindowStep, decode as decode_windows};
 
 #[cfg(test)]

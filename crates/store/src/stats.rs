@@ -15,16 +15,18 @@ pub struct LimitStats {
     overflowed: AtomicU64,
 }
 
-const SOURCES: [&str; 4] = ["store", "denial_cache", "memory", "policy"];
+const SOURCES: [&str; 6] = ["store", "lease", "denial_cache", "memory", "policy", "local"];
 const VERDICTS: [&str; 3] = ["allow", "delay", "deny"];
 
 impl LimitStats {
     pub(crate) fn count(&self, decision: &Decision) {
         let source = match decision.source {
             DecisionSource::Store => 0,
-            DecisionSource::DenialCache => 1,
-            DecisionSource::Memory => 2,
-            DecisionSource::Policy => 3,
+            DecisionSource::Lease => 1,
+            DecisionSource::DenialCache => 2,
+            DecisionSource::Memory => 3,
+            DecisionSource::Policy => 4,
+            DecisionSource::Local => 5,
         };
         let verdict = match decision.verdict {
             Verdict::Allow => 0,
@@ -68,6 +70,11 @@ pub struct StoreStats {
     keys: AtomicU64,
     coalesced: AtomicU64,
     forgotten: AtomicU64,
+    leases: AtomicU64,
+    lent: AtomicU64,
+    returned: AtomicU64,
+    died: AtomicU64,
+    healed: AtomicU64,
     errors: [AtomicU64; ErrorKind::ALL.len()],
     latency: Latency,
 }
@@ -80,8 +87,34 @@ impl StoreStats {
         self.latency.record(took);
     }
 
-    pub(crate) fn forgot(&self, denials: usize) {
-        up(&self.forgotten, denials as u64);
+    /// Requests that had waited for a call and were told by what another had brought.
+    pub(crate) fn settled(&self, waiters: usize) {
+        up(&self.coalesced, waiters as u64);
+    }
+
+    pub(crate) fn forgot(&self, keys: usize) {
+        up(&self.forgotten, keys as u64);
+    }
+
+    pub(crate) fn lent(&self, slots: u64) {
+        if slots > 0 {
+            up(&self.leases, 1);
+            up(&self.lent, slots);
+        }
+    }
+
+    pub(crate) fn returned(&self, slots: u64) {
+        up(&self.returned, slots);
+    }
+
+    pub(crate) fn died(&self, slots: u64) {
+        if slots > 0 {
+            up(&self.died, slots);
+        }
+    }
+
+    pub(crate) fn healed(&self, healed: bool) {
+        up(&self.healed, u64::from(healed));
     }
 
     pub(crate) fn failed(&self, kind: ErrorKind) {
@@ -92,7 +125,15 @@ impl StoreStats {
         StoreSnapshot {
             name: String::new(),
             buckets: 0,
-            denials: 0,
+            keys_known: 0,
+            leases: 0,
+            slots_held: 0,
+            instances: 1,
+            leases_granted: read(&self.leases),
+            slots_lent: read(&self.lent),
+            slots_returned: read(&self.returned),
+            slots_died: read(&self.died),
+            hints_healed: read(&self.healed),
             calls: read(&self.calls),
             keys: read(&self.keys),
             coalesced: read(&self.coalesced),
@@ -111,15 +152,32 @@ pub struct StoreSnapshot {
     pub name: String,
     /// Buckets held in this process.
     pub buckets: u64,
-    /// Refusals of a shared store that this process remembers.
-    pub denials: u64,
+    /// Keys of a shared store that this process remembers something of.
+    pub keys_known: u64,
+    /// Keys of which it holds slots now.
+    pub leases: u64,
+    /// Slots it holds now.
+    pub slots_held: u64,
+    /// Instances last seen sharing the store, this one included.
+    pub instances: u32,
+    /// Leases that it was granted so far, the slots in them, those of them that it gave back and those that died
+    /// unspent.
+    pub leases_granted: u64,
+    /// See [`StoreSnapshot::leases_granted`].
+    pub slots_lent: u64,
+    /// See [`StoreSnapshot::leases_granted`].
+    pub slots_returned: u64,
+    /// See [`StoreSnapshot::leases_granted`].
+    pub slots_died: u64,
+    /// How often it told the store what that had lost.
+    pub hints_healed: u64,
     /// Calls answered.
     pub calls: u64,
     /// Keys asked for in those calls.
     pub keys: u64,
     /// Requests that needed no call of their own because they were asked for together with another.
     pub coalesced: u64,
-    /// Refusals that were forgotten before their time, because there were too many to remember.
+    /// Keys that were forgotten before their time, because there were too many to remember.
     pub forgotten: u64,
     /// (kind, calls that failed like that): every kind; none of a store that is not called.
     pub errors: Vec<(&'static str, u64)>,

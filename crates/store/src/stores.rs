@@ -1,11 +1,11 @@
 //! What outlives a reload: every store, found again by what it is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tollgate_limiter::{Decision, KeyBytes, Limit};
+use tollgate_limiter::{Decision, Limit};
 
 use crate::bound::BoundLimit;
 use crate::clock::Clock;
@@ -32,36 +32,19 @@ pub enum Reply {
 }
 
 /// A decision that the shared store has been asked for.
-pub struct Pending(Waiting);
+pub struct Pending {
+    waiting: Waiting,
+    limit: Arc<BoundLimit>,
+}
 
 impl Pending {
+    pub(crate) fn new(waiting: Waiting, limit: Arc<BoundLimit>) -> Self {
+        Self { waiting, limit }
+    }
+
     /// Waits for it, at most until the store's deadline; then the limit's failure policy decides.
     pub async fn decision(self) -> Decision {
-        self.0.decision().await
-    }
-}
-
-impl From<Waiting> for Pending {
-    fn from(waiting: Waiting) -> Self {
-        Self(waiting)
-    }
-}
-
-impl Store {
-    /// Decides about one request for `key` under `limit`.
-    pub fn ask(&self, limit: &Arc<BoundLimit>, key: &KeyBytes<'_>) -> Reply {
-        match self {
-            Self::Memory(store) => Reply::Now(store.decide(limit, key)),
-            Self::Redis(store) => store.ask(limit, key),
-        }
-    }
-
-    /// [`Store::ask`], waited for.
-    pub async fn decide(&self, limit: &Arc<BoundLimit>, key: &KeyBytes<'_>) -> Decision {
-        match self.ask(limit, key) {
-            Reply::Now(decision) => decision,
-            Reply::Later(pending) => pending.decision().await,
-        }
+        self.limit.count(self.waiting.answer().await.decision)
     }
 }
 
@@ -73,6 +56,8 @@ pub struct Stores {
     memory: Arc<MemoryStore>,
     redis: Mutex<HashMap<RedisOptions, Weak<RedisStore>>>,
     limits: Mutex<HashMap<Arc<str>, Weak<LimitStats>>>,
+    /// The latest of each name: while a configuration is replaced there are two.
+    in_force: Mutex<BTreeMap<Arc<str>, Weak<BoundLimit>>>,
     keys: ProcessKeys,
     clock: Clock,
     runtime: tokio::runtime::Handle,
@@ -98,7 +83,15 @@ impl Stores {
                 interval.tick().await;
             }
         });
-        Self { memory, redis: Mutex::default(), limits: Mutex::default(), keys: ProcessKeys::random(), clock, runtime }
+        Self {
+            memory,
+            redis: Mutex::default(),
+            limits: Mutex::default(),
+            in_force: Mutex::default(),
+            keys: ProcessKeys::random(),
+            clock,
+            runtime,
+        }
     }
 
     /// The buckets in this process.
@@ -113,13 +106,14 @@ impl Stores {
         if let Some(store) = stores.get(&options).and_then(Weak::upgrade) {
             return Store::Redis(store);
         }
-        let store = Arc::new(RedisStore::start(options.clone(), self.clock.clone(), &self.runtime));
+        let store =
+            Arc::new(RedisStore::start(options.clone(), self.clock.clone(), self.memory.clone(), &self.runtime));
         stores.insert(options, Arc::downgrade(&store));
         Store::Redis(store)
     }
 
-    /// Makes a limit ready for any of the stores. Its counters go on if a limit of that name is in use already.
-    pub fn bind(&self, limit: Limit) -> Arc<BoundLimit> {
+    /// Puts the buckets of a limit into `store`. Its counters go on if a limit of that name is in use already.
+    pub fn bind(&self, limit: Limit, store: Store) -> Arc<BoundLimit> {
         let mut limits = self.limits.lock();
         limits.retain(|_, stats| stats.strong_count() > 0);
         let stats = limits.get(&limit.id).and_then(Weak::upgrade).unwrap_or_else(|| {
@@ -128,7 +122,21 @@ impl Stores {
             stats
         });
         let hasher = self.keys.for_limit(&limit.id);
-        Arc::new(BoundLimit::new(limit, hasher, stats))
+        let bound = Arc::new(BoundLimit::new(limit, hasher, stats, store));
+        let mut in_force = self.in_force.lock();
+        in_force.retain(|_, limit| limit.strong_count() > 0);
+        in_force.insert(bound.limit.id.clone(), Arc::downgrade(&bound));
+        bound
+    }
+
+    /// The limits in force, by name.
+    pub fn limits(&self) -> Vec<Arc<BoundLimit>> {
+        self.in_force.lock().values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// The limit of that name, if it is in force.
+    pub fn limit(&self, id: &str) -> Option<Arc<BoundLimit>> {
+        self.in_force.lock().get(id).and_then(Weak::upgrade)
     }
 
     /// The counts of all limits in use, by name.
@@ -153,6 +161,12 @@ impl Stores {
         };
         let shared: Vec<_> = self.redis.lock().values().filter_map(Weak::upgrade).collect();
         std::iter::once(memory).chain(shared.iter().map(|store| store.snapshot())).collect()
+    }
+
+    /// Gives back what is held of shared stores, and takes leave of them: for the end of the process, when nothing is
+    /// asked any more.
+    pub async fn close(&self) {
+        futures_util::future::join_all(self.shared().iter().map(|store| store.close())).await;
     }
 
     /// The shared stores in use.

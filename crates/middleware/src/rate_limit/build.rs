@@ -3,28 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_config::checked::{self, RateLimitOrigin};
+use tollgate_config::checked::{self, RateLimitOrigin, Scope};
 use tollgate_limiter::Limit;
-use tollgate_pipeline::Middleware;
 use tollgate_store::{RedisOptions, RedisTls, Store, Stores};
 
 use super::{RateLimit, Unlimited};
+use crate::build::Link;
 
-/// The middleware for the limit `name`, its buckets where the configuration says, found again in `stores` if they
-/// are there already.
-pub(crate) fn build(name: &str, checked: &checked::RateLimit, stores: &Stores) -> Arc<dyn Middleware> {
-    let id: Arc<str> = name.into();
-    let Some(quota) = checked.quota else {
-        return Arc::new(Unlimited::new(id));
+/// The middleware for the limit `name` as `router` uses it, its buckets where the configuration says, found again in
+/// `stores` if they are there already.
+pub(crate) fn build(name: &str, router: &str, checked: &checked::RateLimit, stores: &Stores) -> Link {
+    let id: Arc<str> = match checked.scope {
+        Scope::Middleware => name.into(),
+        Scope::Router => format!("{name}/{router}").into(),
     };
-    let limit = stores.bind(Limit {
+    let Some(quota) = checked.quota else {
+        return Link::Other(Arc::new(Unlimited::new(id)));
+    };
+    let limit = Limit {
         id,
         quota,
         criterion: checked.criterion.clone(),
         max_delay: checked.max_delay,
+        leases: checked.leases,
         failure_policy: checked.failure_policy,
-    });
-    Arc::new(RateLimit::new(limit, store(checked, stores), checked.response_headers))
+    };
+    let limit = stores.bind(limit, store(checked, stores));
+    Link::Limit(Arc::new(RateLimit::new(limit, checked.response_headers)))
 }
 
 fn store(checked: &checked::RateLimit, stores: &Stores) -> Store {

@@ -29,9 +29,10 @@ impl Bench {
             quota,
             criterion,
             max_delay: quota.traefik_max_delay(),
+            leases: true,
             failure_policy: FailurePolicy::Deny,
         };
-        RateLimit::new(self.stores.bind(limit), self.stores.memory(), tell)
+        RateLimit::new(self.stores.bind(limit, self.stores.memory()), tell)
     }
 
     fn by_address(&self, limit: u64, period_ms: u64, burst: u64) -> RateLimit {

@@ -86,6 +86,11 @@ impl Shard {
         Some(self.any_place(hash))
     }
 
+    /// The next free slot of a key, if it is here.
+    pub(super) fn next(&self, hash: KeyHash) -> Option<Timestamp> {
+        self.buckets.find(hash[0], |bucket| bucket.hash == hash).map(Bucket::next)
+    }
+
     /// The place of a key, whether there is room or not.
     pub(super) fn any_place(&mut self, hash: KeyHash) -> Place<'_> {
         match self.buckets.entry(hash[0], |bucket| bucket.hash == hash, |bucket| bucket.hash[0]) {

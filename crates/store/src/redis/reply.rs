@@ -58,6 +58,15 @@ pub(super) fn split(value: Value, keys: usize) -> Result<(Timestamp, Vec<Value>)
     Ok((Timestamp::from_micros(now), answers))
 }
 
+/// Reads the answer to a call that gives slots back: for every bucket whether they came back. Whatever else is said is a
+/// no.
+pub(crate) fn decode_flags(value: &Value) -> Vec<bool> {
+    match value {
+        Value::Array(flags) => flags.iter().map(|flag| integer(flag) == Some(1)).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn key_reply(value: Value, most: Most) -> Result<KeyReply, StoreError> {
     let Value::Array(numbers) = value else { return Err(refusal(value)) };
     let reply = numbers_of(&numbers).ok_or_else(|| nonsense("a key's answer is not seven numbers"))?;

@@ -1,6 +1,6 @@
 //! The script that runs inside the server, and how it is called.
 
-use tollgate_limiter::shared::{AHEAD_MAX, FENCE, LeaseAsk};
+use tollgate_limiter::shared::{FENCE, LeaseAsk, farthest_ahead};
 use tollgate_limiter::{Ask, Quota, Run, Span, Timestamp};
 
 /// A script by its text and the SHA-1 that servers know it by.
@@ -78,7 +78,7 @@ impl Script {
         }
         cmd.arg(asks.len());
         for KeyAsk { quota, max_delay, ask, lease, hint, .. } in asks {
-            let ahead = quota.interval().times(quota.burst()) + *max_delay + Span::from(AHEAD_MAX);
+            let ahead = farthest_ahead(quota, *max_delay);
             for span in [quota.interval(), quota.life(), ahead] {
                 cmd.arg(span.micros()).arg(span.fraction());
             }

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tollgate_limiter::{Decision, DecisionSource, Denial, FailurePolicy, KeyBytes, Monotonic, Verdict};
+use tollgate_limiter::{Decision, DecisionSource, FailurePolicy, KeyBytes, Slot, Verdict};
 
-use super::book::{Book, Outcome, Visit};
-use super::caller::Caller;
+use super::book::{Answer, Book, Outcome, Visit};
+use super::caller::{self, Caller, Scripts, Word};
 use super::options::RedisOptions;
-use super::script::{self, key_name};
-use super::servers::{Health, NodeSnapshot, Servers, hash_slot};
-use crate::bound::BoundLimit;
+use super::script;
+use super::servers::{Health, NodeSnapshot, Servers};
+use crate::bound::Meter;
 use crate::clock::Clock;
 use crate::hash::KeyHash;
+use crate::memory::MemoryStore;
 use crate::stats::{StoreSnapshot, StoreStats};
-use crate::stores::Reply;
 
 /// Buckets shared by every instance that names the same server.
 ///
@@ -24,73 +24,154 @@ use crate::stores::Reply;
 pub struct RedisStore {
     book: Arc<Book>,
     servers: Arc<Servers>,
-    due: mpsc::UnboundedSender<KeyHash>,
+    scripts: Scripts,
+    words: mpsc::UnboundedSender<Word>,
     clock: Clock,
     stats: Arc<StoreStats>,
+    /// Where the shares of this instance are counted while the servers are away.
+    memory: Arc<MemoryStore>,
     tasks: [AbortHandle; 2],
 }
 
-/// Remembers nothing of a request's own: what to do if it is not told in time.
+/// The answer to one request about one key: here, or to be waited for.
+pub(crate) enum Asked {
+    Now(Answer),
+    Later(Waiting),
+}
+
+/// Remembers of a request what is needed if it is not told in time.
 pub(crate) struct Waiting {
     told: oneshot::Receiver<Outcome>,
-    limit: Arc<BoundLimit>,
-    deadline: Duration,
+    store: Arc<RedisStore>,
+    meter: Arc<Meter>,
+    hash: KeyHash,
 }
 
 impl RedisStore {
     /// A store that connects in the background, on `runtime`. The first requests wait for it as for an answer.
-    pub fn start(options: RedisOptions, clock: Clock, runtime: &tokio::runtime::Handle) -> Self {
+    pub(crate) fn start(
+        options: RedisOptions,
+        clock: Clock,
+        memory: Arc<MemoryStore>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Self {
         let stats = Arc::new(StoreStats::default());
-        let script = script::grant();
+        let scripts = Scripts { grant: script::grant(), give_back: script::give_back() };
         let book = Arc::new(Book::new(stats.clone()));
-        let servers = Arc::new(Servers::new(options, vec![script.clone()], stats.clone(), clock.clone()));
-        let (due, keys) = mpsc::unbounded_channel();
-        let caller =
-            Caller { book: book.clone(), servers: servers.clone(), script, clock: clock.clone(), stats: stats.clone() };
+        let loaded = vec![scripts.grant.clone(), scripts.give_back.clone()];
+        let servers = Arc::new(Servers::new(options, loaded, stats.clone(), clock.clone()));
+        let (words, heard) = mpsc::unbounded_channel();
+        let caller = Caller {
+            book: book.clone(),
+            servers: servers.clone(),
+            scripts: scripts.clone(),
+            clock: clock.clone(),
+            stats: stats.clone(),
+        };
         let tasks =
-            [runtime.spawn(caller.run(keys)).abort_handle(), runtime.spawn(servers.clone().run()).abort_handle()];
-        Self { book, servers, due, clock, stats, tasks }
+            [runtime.spawn(caller.run(heard)).abort_handle(), runtime.spawn(servers.clone().run()).abort_handle()];
+        Self { book, servers, scripts, words, clock, stats, memory, tasks }
     }
 
-    /// A request for `key` under `limit`: answered at once if the answer is known here, else to be waited for.
-    pub(crate) fn ask(&self, limit: &Arc<BoundLimit>, key: &KeyBytes<'_>) -> Reply {
+    /// A request for `key`: answered at once if the answer is known here, else to be waited for.
+    pub(crate) fn ask(self: &Arc<Self>, meter: &Arc<Meter>, key: &KeyBytes<'_>) -> Asked {
         let now = self.clock.now();
-        let hash = limit.hasher.hash(key);
-        let slot = if self.servers.is_cluster() { hash_slot(&key_name(&key.digest(&limit.limit.id))) } else { 0 };
-        if self.servers.is_open(slot) {
-            return Reply::Now(limit.count(by_policy(limit)));
-        }
-        match self.book.visit(limit, key, hash, now) {
-            Visit::Denied(denial) => Reply::Now(limit.count(denied(limit, &denial, now))),
+        let hash = meter.hasher.hash(key);
+        match self.book.visit(meter, key, hash, now, |slot| self.servers.is_open(slot)) {
+            Visit::Decided { answer, calls } => {
+                if calls {
+                    self.say(Word::Due(hash));
+                }
+                Asked::Now(answer)
+            }
             Visit::Waits { told, calls } => {
                 if calls {
-                    // Fails only while the runtime is being taken down; the deadline answers then.
-                    let _ = self.due.send(hash);
+                    self.say(Word::Due(hash));
                 }
-                let deadline = self.servers.options().deadline;
-                Reply::Later(Waiting { told, limit: limit.clone(), deadline }.into())
+                Asked::Later(Waiting { told, store: self.clone(), meter: meter.clone(), hash })
             }
+            Visit::Away => Asked::Now(self.by_policy(meter, hash)),
         }
     }
 
-    /// Whether the server can be used.
+    /// The refusal of `key` that is known to stand, if one is. It costs nobody anything.
+    pub(crate) fn refusal(&self, meter: &Meter, key: &KeyBytes<'_>) -> Option<Answer> {
+        self.book.refusal(meter.hasher.hash(key), self.clock.now())
+    }
+
+    /// A request is not let through: its slot is the next one's.
+    pub(crate) fn put_back(&self, hash: KeyHash, slot: Slot) {
+        if self.book.put_back(hash, slot) {
+            self.say(Word::Look(hash));
+        }
+    }
+
+    /// The same for one that was counted in this instance's share.
+    pub(crate) fn put_back_locally(&self, meter: &Meter, hash: KeyHash, answer: &Answer) {
+        if answer.decision.source == DecisionSource::Local
+            && let Some(share) = meter.share(self.servers.instances())
+        {
+            self.memory.put_back(&share, hash);
+        }
+    }
+
+    /// Fails only while the runtime is being taken down; deadlines answer then.
+    fn say(&self, word: Word) {
+        let _ = self.words.send(word);
+    }
+
+    /// What is answered when the store cannot tell.
+    fn by_policy(&self, meter: &Meter, hash: KeyHash) -> Answer {
+        let local = match meter.policy {
+            FailurePolicy::Local => meter.share(self.servers.instances()),
+            FailurePolicy::Deny | FailurePolicy::Allow => None,
+        };
+        if let Some(share) = local {
+            let decision = self.memory.step(meter, &share, hash, DecisionSource::Local);
+            return Answer { decision, slot: None };
+        }
+        let verdict = match meter.policy {
+            FailurePolicy::Allow => Verdict::Allow,
+            FailurePolicy::Deny | FailurePolicy::Local => Verdict::Deny { retry_after: POLICY_RETRY_AFTER },
+        };
+        let decision = Decision { verdict, source: DecisionSource::Policy, remaining: None, reset_after: None };
+        Answer { decision, slot: None }
+    }
+
+    /// Whether the servers can be used.
     pub fn health(&self) -> Health {
         self.servers.health()
     }
 
-    /// The servers that it consists of.
+    /// Every server.
     pub fn nodes(&self) -> Vec<NodeSnapshot> {
         self.servers.nodes()
     }
 
     /// The counts so far.
     pub fn snapshot(&self) -> StoreSnapshot {
+        let size = self.book.size();
         StoreSnapshot {
             name: self.servers.options().name(),
-            denials: self.book.len() as u64,
+            keys_known: size.keys,
+            leases: size.leases,
+            slots_held: size.slots,
+            instances: self.servers.instances(),
             available: self.health() == Health::Available,
             ..self.stats.snapshot()
         }
+    }
+
+    /// Gives back whatever is held, and says that this instance is gone. Nothing is asked afterwards.
+    pub async fn close(&self) {
+        let now = self.clock.now();
+        let held = self.book.holding();
+        let surplus: Vec<_> = held.into_iter().filter_map(|key| self.book.look(key, now, true).surplus).collect();
+        caller::give_back(&self.servers, &self.scripts, &self.stats, surplus).await;
+    }
+
+    fn deadline(&self) -> Duration {
+        self.servers.options().deadline
     }
 }
 
@@ -104,34 +185,22 @@ impl Drop for RedisStore {
 
 impl Waiting {
     /// Waits for the verdict; at the deadline, or when the store has failed, the policy decides.
-    pub(crate) async fn decision(self) -> Decision {
-        let decision = match tokio::time::timeout(self.deadline, self.told).await {
-            Ok(Ok(Ok(decision))) => decision,
-            Ok(Ok(Err(_)) | Err(_)) | Err(_) => by_policy(&self.limit),
-        };
-        self.limit.count(decision)
+    pub(crate) async fn answer(mut self) -> Answer {
+        match tokio::time::timeout(self.store.deadline(), &mut self.told).await {
+            Ok(Ok(Ok(answer))) => answer,
+            Ok(Ok(Err(_)) | Err(_)) | Err(_) => self.store.by_policy(&self.meter, self.hash),
+        }
     }
 }
 
-fn denied(limit: &BoundLimit, denial: &Denial, now: Monotonic) -> Decision {
-    let retry_after = denial.retry_after(now);
-    Decision {
-        verdict: Verdict::Deny { retry_after },
-        source: DecisionSource::DenialCache,
-        remaining: Some(0),
-        // The slot to wait for is the next free one, so the bucket is full a slot's life after it.
-        reset_after: Some(retry_after + limit.limit.quota.life().to_duration()),
+impl Drop for Waiting {
+    /// Whoever leaves while he waits leaves the slot that was on its way to him.
+    fn drop(&mut self) {
+        self.told.close();
+        if let Ok(Ok(Answer { slot: Some(slot), .. })) = self.told.try_recv() {
+            self.store.put_back(self.hash, slot);
+        }
     }
-}
-
-/// What is answered when nobody can tell.
-fn by_policy(limit: &BoundLimit) -> Decision {
-    let verdict = match limit.limit.failure_policy {
-        FailurePolicy::Allow => Verdict::Allow,
-        // Refusing keeps every share, until shares are kept here.
-        FailurePolicy::Deny | FailurePolicy::Local => Verdict::Deny { retry_after: POLICY_RETRY_AFTER },
-    };
-    Decision { verdict, source: DecisionSource::Policy, remaining: None, reset_after: None }
 }
 
 /// When to try again although nobody knows: the store's return is noticed within that time.

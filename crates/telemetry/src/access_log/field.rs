@@ -47,7 +47,7 @@ fields! {
     LimitKey = "LimitKey",
     /// What it said: `allow`, `delay`, `deny`.
     LimitVerdict = "LimitVerdict",
-    /// Who decided: `store`, `denial_cache`, `memory`, `policy`, `unlimited`.
+    /// Who decided: `store`, `lease`, `denial_cache`, `memory`, `policy`, `local`, `unlimited`.
     LimitSource = "LimitSource",
     /// Whole tokens left, if known.
     LimitRemaining = "LimitRemaining",
