@@ -37,6 +37,7 @@ use self::connection::Connection;
 pub use self::error::SendError;
 use self::exchange::{Exchange, Failure};
 pub use self::local::{Stats, stats};
+use self::outgoing::Outgoing;
 use self::pool::{Bounds, Key};
 
 /// Sends requests to one backend. Cheap to clone; clones share their idle connections.
@@ -107,27 +108,33 @@ impl Client {
     /// A kept connection may have been closed by the backend in the moment the request was sent. Then it is sent once
     /// more, on a fresh connection, if none of it was written, or if it has no body and its method is safe (RFC 9110
     /// §9.2.2; Go's transport does the same). Anything else is never sent twice.
-    pub async fn send(&self, request: Request<Body>) -> Result<Answer, SendError> {
-        let kept = local::take(self.0.key);
-        let mut may_be_stale = kept.is_some();
-        let connection = match kept {
-            Some(connection) => connection,
-            // What is seldom taken is boxed, so that every request is not as large as the largest of its ways.
-            None => Box::pin(self.dial()).await?,
-        };
-        let mut retries = 0;
-        let mut exchange = Exchange::new(connection, request, &self.0.transport);
-        loop {
-            match poll_fn(|cx| exchange.poll_head(cx)).await {
-                Ok(head) => {
-                    let response = answer::receive(self, exchange, head);
-                    return Ok(Answer { response, retries });
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "what a block takes over is in it once, a parameter of a function twice"
+    )]
+    pub fn send(&self, request: Request<Body>) -> impl Future<Output = Result<Answer, SendError>> + Send + '_ {
+        // What is seldom taken is boxed, so that every request is not as large as the largest of its ways.
+        async move {
+            let (mut exchange, mut may_be_stale) = match local::take(self.0.key) {
+                Some(exchange) => (exchange, true),
+                None => {
+                    (Exchange::on(Box::pin(self.dial()).await?, Outgoing::new(Vec::with_capacity(USUAL_HEAD))), false)
                 }
-                Err(failure) if may_be_stale && exchange.may_repeat(&failure) => {
-                    exchange.repeat_on(Box::pin(self.dial()).await?);
-                    (may_be_stale, retries) = (false, 1);
+            };
+            exchange.begin(request, &self.0.transport);
+            let mut retries = 0;
+            loop {
+                match poll_fn(|cx| exchange.poll_head(cx)).await {
+                    Ok(head) => {
+                        let response = answer::receive(self, exchange, head);
+                        return Ok(Answer { response, retries });
+                    }
+                    Err(failure) if may_be_stale && exchange.may_repeat(&failure) => {
+                        exchange.repeat_on(Box::pin(self.dial()).await?);
+                        (may_be_stale, retries) = (false, 1);
+                    }
+                    Err(failure) => return Err(self.failed(failure)),
                 }
-                Err(failure) => return Err(self.failed(failure)),
             }
         }
     }
@@ -144,11 +151,12 @@ impl Client {
     }
 
     /// Keeps a connection on which everything was said for the next request.
-    fn keep(&self, connection: Connection) {
+    fn keep(&self, mut exchange: Box<Exchange>) {
+        exchange.rest();
         let transport = &self.0.transport;
         let bounds =
             Bounds { per_backend: transport.idle_per_backend, total: IDLE_PER_THREAD, timeout: transport.idle_timeout };
-        local::put(self.0.key, connection, bounds);
+        local::put(self.0.key, exchange, bounds);
     }
 
     fn failed(&self, failure: Failure) -> SendError {
@@ -161,6 +169,9 @@ impl Client {
         }
     }
 }
+
+/// Room for the head of a usual request.
+const USUAL_HEAD: usize = 1 << 10;
 
 /// How many connections may wait on one thread, for all backends together.
 const IDLE_PER_THREAD: usize = 2048;

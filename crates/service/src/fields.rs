@@ -53,12 +53,14 @@ fn hop_by_hop(headers: &HeaderMap) -> Names {
 }
 
 fn is_hop_by_hop(name: &HeaderName) -> bool {
-    // The first letter decides nearly always.
-    match name.as_str().as_bytes()[0] {
-        b'c' | b'h' | b'k' | b'p' | b't' | b'u' => {
-            HOP_BY_HOP.contains(name) || HOP_BY_HOP_UNKNOWN.iter().any(|unknown| name == unknown)
-        }
-        _ => false,
+    match *name {
+        header::CONNECTION
+        | header::PROXY_AUTHENTICATE
+        | header::PROXY_AUTHORIZATION
+        | header::TE
+        | header::TRANSFER_ENCODING
+        | header::UPGRADE => true,
+        _ => matches!(name.as_str(), "keep-alive" | "proxy-connection" | "http2-settings"),
     }
 }
 
@@ -81,16 +83,6 @@ fn says_the_usual(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::CONNECTION).iter();
     values.all(|value| [&b"keep-alive"[..], b"close"].iter().any(|usual| value.as_bytes().eq_ignore_ascii_case(usual)))
 }
-
-const HOP_BY_HOP: [HeaderName; 6] = [
-    header::CONNECTION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
-const HOP_BY_HOP_UNKNOWN: [&str; 3] = ["keep-alive", "proxy-connection", "http2-settings"];
 
 /// Fields that `Connection` cannot have removed: those that say where the message ends and whom it is for, and those
 /// by which we tell the backend who sent it.

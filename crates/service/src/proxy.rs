@@ -38,24 +38,26 @@ impl Proxy {
         Self { backend, host }
     }
 
-    async fn forward(&self, mut request: Request<Body>, exchange: &mut Exchange) -> Response {
-        // A tunnel through the backend is none of its answers. Go's server, and so Traefik, says the same.
-        if *request.method() == Method::CONNECT {
-            return respond::bare(StatusCode::NOT_IMPLEMENTED);
-        }
+    fn forward<'a>(
+        &'a self,
+        mut request: Request<Body>,
+        exchange: &'a mut Exchange,
+    ) -> impl Future<Output = Response> + Send + 'a {
         self.rewrite(&mut request, exchange);
         // Recorded before it happens, for the client may go away and this future with it.
         let record = exchange.upstream.insert(self.record());
-        let started = Instant::now();
-        let answer = self.backend.client().send(request).await;
-        record.duration = started.elapsed();
-        match answer {
-            Ok(Answer { response, retries }) => {
-                record.status = Some(response.status());
-                record.retries = retries;
-                incoming(response)
+        async move {
+            let started = Instant::now();
+            let answer = self.backend.client().send(request).await;
+            record.duration = started.elapsed();
+            match answer {
+                Ok(Answer { response, retries }) => {
+                    record.status = Some(response.status());
+                    record.retries = retries;
+                    incoming(response)
+                }
+                Err(error) => failed(&error),
             }
-            Err(error) => failed(&error),
         }
     }
 
@@ -129,6 +131,10 @@ impl Proxy {
 
 impl Handler for Proxy {
     fn handle<'a>(&'a self, request: Request<Body>, exchange: &'a mut Exchange) -> BoxFuture<'a, Response> {
+        // A tunnel through the backend is none of its answers. Go's server, and so Traefik, says the same.
+        if *request.method() == Method::CONNECT {
+            return Box::pin(std::future::ready(respond::bare(StatusCode::NOT_IMPLEMENTED)));
+        }
         Box::pin(self.forward(request, exchange))
     }
 }

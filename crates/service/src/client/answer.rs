@@ -46,35 +46,27 @@ pub enum Flaw {
 
 /// The answer that begins with `head`, as the rest of the program sees it. Its connection goes back to `client` when its
 /// body was read to the end, which is now if all of it is here.
-pub(super) fn receive(client: &Client, exchange: Exchange, head: Head) -> Response<Body> {
+pub(super) fn receive(client: &Client, mut exchange: Box<Exchange>, head: Head) -> Response<Body> {
     let Head { status, headers, body: decoder, persistent } = head;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    let Exchange { connection: Connection { stream, mut reader, .. }, outgoing, broken, .. } = exchange;
     if status == StatusCode::SWITCHING_PROTOCOLS {
+        let Connection { stream, reader } = exchange.connection;
         let tunnel = Tunnel { stream, early: reader.bytes };
         response.extensions_mut().insert(Upgrade(Arc::new(Mutex::new(Some(tunnel)))));
         return response;
     }
-    let mut keeper = persistent.then_some(client);
-    let line = if outgoing.is_sent() {
-        Line::Whole(stream, outgoing.into_buffer())
-    } else if outgoing.is_held() || broken.is_some() {
-        // A body that was not asked for by now never will be, and a connection on which it is missing has ended.
-        keeper = None;
-        Line::Whole(stream, Vec::new())
-    } else {
-        let (reading, writing) = stream.into_split();
-        Line::Half(reading, Sending::spawn(outgoing, writing))
-    };
+    let sent = exchange.outgoing.is_sent();
+    let keeper = Some(client).filter(|_| persistent && (sent || exchange.may_send()));
+    let here = &mut exchange.connection.reader.bytes;
     *response.body_mut() = match decoder {
-        Decoder::Length(length) if length <= reader.bytes.len() as u64 => {
-            let body = reader.bytes.split_to(length as usize).freeze();
-            line.end(reader, keeper);
+        Decoder::Length(length) if length <= here.len() as u64 => {
+            let body = here.split_to(length as usize).freeze();
+            Line::of(exchange).end(keeper);
             Body::full(body)
         }
-        decoder => Body::stream(Arriving { decoder, reader, line: Some(line), keeper: keeper.cloned() }),
+        decoder => Body::stream(Arriving { decoder, line: Some(Line::of(exchange)), keeper: keeper.cloned() }),
     };
     response
 }
@@ -82,7 +74,6 @@ pub(super) fn receive(client: &Client, exchange: Exchange, head: Head) -> Respon
 /// The body of an answer.
 struct Arriving {
     decoder: Decoder,
-    reader: Reader,
     /// Until the end. Dropped before it, the connection is closed, for what is left of the answer is still in it.
     line: Option<Line>,
     /// Who takes the connection for further requests.
@@ -91,53 +82,66 @@ struct Arriving {
 
 /// Where an answer comes from.
 enum Line {
-    /// The request was sent. Beside the stream, the memory that it was written to.
-    Whole(TcpStream, Vec<u8>),
-    /// The request is still being sent.
-    Half(OwnedReadHalf, Sending),
+    /// From a connection on which nothing more is sent.
+    Whole(Box<Exchange>),
+    /// From one half of a connection; on the other the request is still being sent.
+    Half(OwnedReadHalf, Reader, Sending),
 }
 
 impl Line {
-    /// The answer was read to its end, and nothing behind it is left in `reader` if the connection may be kept.
-    fn end(self, reader: Reader, keeper: Option<&Client>) {
-        let keeper = keeper.filter(|_| reader.bytes.is_empty());
-        match (self, keeper) {
-            (Self::Whole(stream, buffer), Some(keeper)) => keeper.keep(Connection::new(stream, reader, buffer)),
-            (Self::Whole(..), None) => {}
-            (Self::Half(half, sending), keeper) => sending.outlive(half, reader, keeper.cloned()),
+    fn of(exchange: Box<Exchange>) -> Self {
+        if exchange.outgoing.is_sent() || !exchange.may_send() {
+            return Self::Whole(exchange);
+        }
+        let Exchange { connection: Connection { stream, reader }, outgoing, .. } = *exchange;
+        let (reading, writing) = stream.into_split();
+        Self::Half(reading, reader, Sending::spawn(outgoing, writing))
+    }
+
+    /// The bytes that were read and not yet taken.
+    fn bytes(&mut self) -> &mut BytesMut {
+        match self {
+            Self::Whole(exchange) => &mut exchange.connection.reader.bytes,
+            Self::Half(_, reader, _) => &mut reader.bytes,
         }
     }
 
-    fn poll_read(&mut self, reader: &mut Reader, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         match self {
-            Self::Whole(stream, _) => reader.poll_read(stream, cx),
-            Self::Half(half, _) => reader.poll_read(half, cx),
+            Self::Whole(exchange) => exchange.connection.reader.poll_read(&mut exchange.connection.stream, cx),
+            Self::Half(half, reader, _) => reader.poll_read(half, cx),
+        }
+    }
+
+    /// The answer was read to its end. A connection on which there is more has lost its order.
+    fn end(mut self, keeper: Option<&Client>) {
+        let keeper = keeper.filter(|_| self.bytes().is_empty());
+        match (self, keeper) {
+            (Self::Whole(exchange), Some(keeper)) => keeper.keep(exchange),
+            (Self::Whole(_), None) => {}
+            (Self::Half(half, reader, sending), keeper) => sending.outlive(half, reader, keeper.cloned()),
         }
     }
 }
 
 impl Arriving {
     fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Part>> {
+        let broken_off = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        let line = self.line.as_mut().ok_or_else(broken_off)?;
         loop {
-            let part = self.decoder.next(&mut self.reader.bytes);
+            let part = self.decoder.next(line.bytes());
             if let Some(part) = part.map_err(|flaw| io::Error::new(io::ErrorKind::InvalidData, flaw))? {
                 return Poll::Ready(Ok(part));
             }
-            let broken_off = || io::Error::from(io::ErrorKind::UnexpectedEof);
-            let line = self.line.as_mut().ok_or_else(broken_off)?;
-            if ready!(line.poll_read(&mut self.reader, cx))? == 0 {
-                return Poll::Ready(if self.decoder.ends_with_connection() {
-                    Ok(Part::End)
-                } else {
-                    Err(broken_off())
-                });
+            if ready!(line.poll_read(cx))? == 0 {
+                self.decoder.on_connection_end().ok_or_else(broken_off)?;
             }
         }
     }
 
     fn on_end(&mut self) {
         if let Some(line) = self.line.take() {
-            line.end(std::mem::take(&mut self.reader), self.keeper.as_ref());
+            line.end(self.keeper.as_ref());
         }
     }
 }
@@ -147,11 +151,13 @@ impl http_body::Body for Arriving {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.line.is_none() && self.decoder.is_at_end() {
+            return Poll::Ready(None);
+        }
         let part = ready!(self.poll_part(cx));
         // The reader need not ask again once it knows that this was the end, so the end is looked for after every part.
         match &part {
             Ok(_) if self.decoder.is_at_end() => self.on_end(),
-            Ok(Part::End) => self.on_end(),
             Ok(_) => {}
             Err(_) => self.line = None,
         }

@@ -10,14 +10,10 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::TcpStream;
 
-use super::pool::Reusable;
-
-/// A connection with the memory that its messages pass through.
+/// A connection with the memory that answers are read into.
 pub(super) struct Connection {
     pub(super) stream: TcpStream,
     pub(super) reader: Reader,
-    /// What requests are written to.
-    pub(super) buffer: Vec<u8>,
 }
 
 impl Connection {
@@ -26,27 +22,18 @@ impl Connection {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-        Ok(Self::new(stream, Reader::default(), Vec::with_capacity(USUAL_HEAD)))
+        Ok(Self { stream, reader: Reader::default() })
     }
 
-    /// A connection of parts that were used before.
-    pub(super) fn new(stream: TcpStream, mut reader: Reader, mut buffer: Vec<u8>) -> Self {
-        reader.rest();
-        if buffer.capacity() > KEPT {
-            buffer = Vec::new();
-        }
-        Self { stream, reader, buffer }
-    }
-}
-
-impl Reusable for Connection {
-    /// As far as this thread has heard: it costs no system call unless something has happened.
-    fn is_alive(&self) -> bool {
+    /// Whether a request may be sent on it, as far as this thread has heard: it costs no system call unless something
+    /// has happened.
+    pub(super) fn is_alive(&self) -> bool {
         // Nobody has anything to say before the next request: neither bytes nor the end.
         matches!(self.stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready once the backend has closed it, or has said something that nobody asked for.
+    pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let readable = ready!(self.stream.poll_read_ready(cx));
             if readable.is_err() || !self.is_alive() {
@@ -88,7 +75,7 @@ impl Reader {
 
     /// Lets go of what is more than a waiting connection should hold. What the last answer was like is remembered, for
     /// the next will be like it.
-    fn rest(&mut self) {
+    pub(super) fn rest(&mut self) {
         if self.doublings > 0 {
             self.bytes = BytesMut::new();
             if self.most < self.room() / 4 {
@@ -109,12 +96,6 @@ impl Reader {
 
 /// After how much silence the kernel asks whether the backend's machine is still there, as Traefik has it.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-
-/// Room for the head of a usual request.
-const USUAL_HEAD: usize = 1 << 10;
-
-/// How much memory for writing a waiting connection keeps.
-const KEPT: usize = 16 << 10;
 
 /// How much room a read is given at least, and how often that is doubled: up to 128 KiB.
 const LEAST_READ: usize = 8 << 10;

@@ -66,9 +66,9 @@ impl Decoder {
         matches!(self, Self::Length(0) | Self::Chunked(Chunk::End))
     }
 
-    /// Whether it is complete when the connection ends.
-    pub(super) fn ends_with_connection(&self) -> bool {
-        matches!(self, Self::Close)
+    /// The connection has ended, and with it the body, if that is how it ends.
+    pub(super) fn on_connection_end(&mut self) -> Option<()> {
+        matches!(self, Self::Close).then(|| *self = Self::NONE)
     }
 
     /// How many bytes are still to come, if that is known.

@@ -15,9 +15,12 @@ use super::answer::Flaw;
 use super::connection::Connection;
 use super::head::{Asked, Head};
 use super::outgoing::{Outgoing, OutgoingError};
+use super::pool::Reusable;
 
 /// Sends a request and waits for the head of its answer, both in the future of whoever asked: no task stands in between.
 /// Dropped, the connection is closed.
+///
+/// When the answer was read, it waits in the pool for the next request. It is large, and stays where it is.
 pub(super) struct Exchange {
     pub(super) connection: Connection,
     pub(super) outgoing: Outgoing,
@@ -29,7 +32,7 @@ pub(super) struct Exchange {
     /// How much of the head was looked at and found to be incomplete.
     looked_at: usize,
     /// The request can be written no further. What the backend has said before that may still be read.
-    pub(super) broken: Option<io::Error>,
+    broken: Option<io::Error>,
     patience: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -50,13 +53,41 @@ pub(super) enum Failure {
 }
 
 impl Exchange {
-    /// An exchange that begins when it is polled.
-    pub(super) fn new(mut connection: Connection, request: Request<Body>, transport: &Transport) -> Self {
-        let buffer = std::mem::take(&mut connection.buffer);
-        let (outgoing, asked, room) = Outgoing::new(request, buffer, transport.continue_timeout);
-        let patience = transport.answer_timeout;
-        let (broken, deadline) = (None, None);
-        Self { connection, outgoing, asked, room, interim: 0, looked_at: 0, broken, patience, deadline }
+    /// The one to come on this connection.
+    pub(super) fn on(connection: Connection, outgoing: Outgoing) -> Box<Self> {
+        Box::new(Self {
+            connection,
+            outgoing,
+            asked: Asked::default(),
+            room: HeaderMap::new(),
+            interim: 0,
+            looked_at: 0,
+            broken: None,
+            patience: Duration::ZERO,
+            deadline: None,
+        })
+    }
+
+    /// Begins to send `request`, which happens when the head of its answer is waited for.
+    pub(super) fn begin(&mut self, request: Request<Body>, transport: &Transport) {
+        (self.asked, self.room) = self.outgoing.begin(request, transport.continue_timeout);
+        // They are written, and hold memory that the client's next request could be read into.
+        self.room.clear();
+        (self.interim, self.looked_at) = (0, 0);
+        (self.patience, self.deadline) = (transport.answer_timeout, None);
+    }
+
+    /// Lets go of what is more than a waiting connection should hold.
+    pub(super) fn rest(&mut self) {
+        self.connection.reader.rest();
+        self.outgoing.rest();
+        self.deadline = None;
+    }
+
+    /// Whether the rest of the request may still be sent: the backend has not hung up, nor answered without asking for
+    /// a body that waits to be asked for.
+    pub(super) fn may_send(&self) -> bool {
+        self.broken.is_none() && !self.outgoing.is_held()
     }
 
     /// Whether to begin again on another connection, after `failure` on a kept one: the backend may have closed it in
@@ -108,7 +139,7 @@ impl Exchange {
             if let Some(head) = self.take_head()? {
                 return Poll::Ready(Ok(head));
             }
-            let Connection { stream, reader, .. } = &mut self.connection;
+            let Connection { stream, reader } = &mut self.connection;
             match ready!(reader.poll_read(stream, cx)) {
                 Ok(0) => return Poll::Ready(Err(self.ended(io::ErrorKind::UnexpectedEof.into()))),
                 Ok(_) => {}
@@ -157,6 +188,16 @@ impl Exchange {
         }
         let patience = self.patience;
         self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience))).as_mut().poll(cx)
+    }
+}
+
+impl Reusable for Box<Exchange> {
+    fn is_alive(&self) -> bool {
+        self.connection.is_alive()
+    }
+
+    fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.connection.poll_gone(cx)
     }
 }
 

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::task::{AbortHandle, unconstrained};
 use tokio::time::{Instant, sleep_until};
 
-use super::connection::Connection;
+use super::exchange::Exchange;
 use super::pool::{Bounds, Key, Pool, Reusable as _};
 
 /// Connections to backends, of all threads.
@@ -37,7 +37,7 @@ pub fn stats() -> Stats {
 }
 
 /// Takes a connection that waits on this thread.
-pub(super) fn take(key: Key) -> Option<Connection> {
+pub(super) fn take(key: Key) -> Option<Box<Exchange>> {
     LOCAL.with_borrow_mut(|local| {
         let connection = local.pool.take(key)?;
         add_one(&local.counters.reused);
@@ -47,7 +47,7 @@ pub(super) fn take(key: Key) -> Option<Connection> {
 }
 
 /// Lets a connection wait on this thread.
-pub(super) fn put(key: Key, connection: Connection, bounds: Bounds) {
+pub(super) fn put(key: Key, connection: Box<Exchange>, bounds: Bounds) {
     LOCAL.with_borrow_mut(|local| {
         local.watch();
         if let Some(watcher) = &local.watcher
@@ -70,7 +70,7 @@ pub(super) fn on_dial() {
 /// A connection that waits wakes the watcher, one that is used its request: each registers itself where the other was.
 /// So a connection that its backend closes is closed here at once, and while all goes well the watcher sleeps.
 struct Local {
-    pool: Pool<Connection>,
+    pool: Pool<Box<Exchange>>,
     /// Written by this thread only, read by whoever wants the sum.
     counters: Arc<Counters>,
     task: Option<AbortHandle>,

@@ -53,34 +53,42 @@ enum Gate {
 }
 
 impl Outgoing {
-    /// Writes the head of `request` into `buffer`. Says what the answer's meaning depends on, and gives the map of
+    /// Nothing yet: what is to be sent will be written to `buffer`.
+    pub(super) fn new(buffer: Vec<u8>) -> Self {
+        Self {
+            buffer,
+            sent: 0,
+            chunk: Bytes::new(),
+            chunk_end: b"",
+            body: Body::empty(),
+            coding: Coding::Length(0),
+            gate: None,
+            whole: true,
+            taken: 0,
+            repeatable: false,
+        }
+    }
+
+    /// Begins to send `request`, when the last was sent. Says what the answer's meaning depends on, and gives the map of
     /// fields back for further use.
-    pub(super) fn new(request: Request<Body>, mut buffer: Vec<u8>, patience: Duration) -> (Self, Asked, HeaderMap) {
+    pub(super) fn begin(&mut self, request: Request<Body>, patience: Duration) -> (Asked, HeaderMap) {
         let coding = Coding::of(request.body());
-        buffer.clear();
-        let seen = encoder::head(&mut buffer, request.method(), request.uri(), request.headers(), coding);
+        self.buffer.clear();
+        let seen = encoder::head(&mut self.buffer, request.method(), request.uri(), request.headers(), coding);
         let (parts, body) = request.into_parts();
         let whole = body.is_empty();
+        let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+        let gated = !whole && seen.expect && parts.headers.get(header::EXPECT).is_some_and(expects);
+        (self.sent, self.taken) = (0, 0);
+        (self.body, self.coding, self.whole) = (body, coding, whole);
+        self.gate = gated.then_some(Gate::Closed(patience));
+        self.repeatable = whole && parts.method.is_safe();
         let asked = Asked {
             bodyless: parts.method == Method::HEAD,
             // With a body it could not be told apart from the new protocol's first bytes.
             upgrade: if seen.upgrade && whole { parts.headers.get(header::UPGRADE).cloned() } else { None },
         };
-        let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-        let gated = !whole && seen.expect && parts.headers.get(header::EXPECT).is_some_and(expects);
-        let outgoing = Self {
-            buffer,
-            sent: 0,
-            chunk: Bytes::new(),
-            chunk_end: b"",
-            body,
-            coding,
-            gate: gated.then_some(Gate::Closed(patience)),
-            whole,
-            taken: 0,
-            repeatable: whole && parts.method.is_safe(),
-        };
-        (outgoing, asked, parts.headers)
+        (asked, parts.headers)
     }
 
     /// Sends as much as can be sent now; ready when that was everything.
@@ -128,9 +136,11 @@ impl Outgoing {
         harmless
     }
 
-    /// The memory that it was written to.
-    pub(super) fn into_buffer(self) -> Vec<u8> {
-        self.buffer
+    /// Lets go of what is more than a waiting connection should hold.
+    pub(super) fn rest(&mut self) {
+        if self.buffer.capacity() > KEPT {
+            self.buffer = Vec::new();
+        }
     }
 
     /// Takes from the body what is there, as long as it fits.
@@ -245,3 +255,6 @@ const COPIED: usize = 4 << 10;
 
 /// No more is read of a body while this much of it is not sent.
 const ROOM: usize = 16 << 10;
+
+/// How much memory a waiting connection keeps for what it will send.
+const KEPT: usize = 16 << 10;

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::Client;
 use super::connection::{Connection, Reader};
+use super::exchange::Exchange;
 use super::outgoing::Outgoing;
 
 /// A request that is sent by a task of its own, for its answer arrives at the pace of whoever reads it. Dropped, it is
@@ -20,8 +21,8 @@ pub(super) struct Sending {
     answered: oneshot::Sender<Answered>,
 }
 
-/// The half of who sent, and the memory that the request was written to.
-struct Sent(OwnedWriteHalf, Vec<u8>);
+/// The half of who sent, and what was sent.
+struct Sent(OwnedWriteHalf, Outgoing);
 
 /// The half of who read, and who takes the connection for further requests.
 struct Answered(OwnedReadHalf, Reader, Option<Client>);
@@ -57,7 +58,7 @@ async fn run(
         answered = &mut hear_answered => match answered {
             Ok(answered) => {
                 if send_what_is_taken(&mut outgoing, &mut half).await {
-                    keep(Sent(half, outgoing.into_buffer()), answered);
+                    keep(Sent(half, outgoing), answered);
                 }
                 return;
             }
@@ -66,7 +67,7 @@ async fn run(
         },
     };
     if sent
-        && let Err(sent) = tell_sent.send(Sent(half, outgoing.into_buffer()))
+        && let Err(sent) = tell_sent.send(Sent(half, outgoing))
         && let Ok(answered) = hear_answered.await
     {
         keep(sent, answered);
@@ -86,9 +87,9 @@ async fn send_what_is_taken(outgoing: &mut Outgoing, half: &mut (impl AsyncWrite
     }
 }
 
-fn keep(Sent(writing, buffer): Sent, Answered(reading, reader, keeper): Answered) {
+fn keep(Sent(writing, outgoing): Sent, Answered(reading, reader, keeper): Answered) {
     if let (Some(keeper), Ok(stream)) = (keeper, reading.reunite(writing)) {
-        keeper.keep(Connection::new(stream, reader, buffer));
+        keeper.keep(Exchange::on(Connection { stream, reader }, outgoing));
     }
 }
 
@@ -108,7 +109,8 @@ mod tests {
     async fn what_a_backend_no_longer_takes_is_given_up() {
         let (mut here, mut there) = tokio::io::duplex(64);
         let request = Request::new(Body::full(vec![b'x'; 1 << 16]));
-        let (mut outgoing, ..) = Outgoing::new(request, Vec::new(), Duration::ZERO);
+        let mut outgoing = Outgoing::new(Vec::new());
+        outgoing.begin(request, Duration::ZERO);
         let taking = async {
             for _ in 0..10 {
                 sleep(LINGER * 9 / 10).await;
