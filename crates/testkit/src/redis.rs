@@ -21,6 +21,14 @@ pub struct Redis {
     child: Option<Child>,
     directory: TempDir,
     port: u16,
+    kind: Kind,
+}
+
+/// What the program is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Server,
+    Sentinel,
 }
 
 impl Redis {
@@ -38,22 +46,36 @@ impl Redis {
     /// # Panics
     /// As [`Redis::start`].
     pub fn with_config(lines: &[&str]) -> Self {
-        // A port can be taken between being found free and being bound: then there is another.
-        let started = (0..5).find_map(|_| Self::try_start(lines).ok());
-        started.unwrap_or_else(|| Self::try_start(lines).unwrap_or_else(|log| panic!("the store did not start: {log}")))
+        Self::launched(Kind::Server, lines)
     }
 
-    fn try_start(lines: &[&str]) -> Result<Self, String> {
+    /// Starts a sentinel with these lines in its configuration, for example `sentinel monitor main 127.0.0.1 6379 2`.
+    ///
+    /// # Panics
+    /// As [`Redis::start`].
+    pub fn sentinel(lines: &[&str]) -> Self {
+        Self::launched(Kind::Sentinel, lines)
+    }
+
+    fn launched(kind: Kind, lines: &[&str]) -> Self {
+        // A port can be taken between being found free and being bound: then there is another.
+        let started = (0..5).find_map(|_| Self::try_start(kind, lines).ok());
+        started.unwrap_or_else(|| {
+            Self::try_start(kind, lines).unwrap_or_else(|log| panic!("the store did not start: {log}"))
+        })
+    }
+
+    fn try_start(kind: Kind, lines: &[&str]) -> Result<Self, String> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let port = free_port();
         let config = format!(
-            "port {port}\nbind 127.0.0.1\ndir {dir}\nlogfile {dir}/log\nsave \"\"\nappendonly no\n\
-             {lines}\n",
+            "port {port}\nbind 127.0.0.1\ndir {dir}\nlogfile {dir}/log\n{own}{lines}\n",
             dir = directory.path().display(),
+            own = if kind == Kind::Server { "save \"\"\nappendonly no\n" } else { "" },
             lines = lines.join("\n"),
         );
         fs::write(directory.path().join("conf"), config).expect("a writable temporary directory");
-        let mut redis = Self { child: None, directory, port };
+        let mut redis = Self { child: None, directory, port, kind };
         redis.launch()?;
         Ok(redis)
     }
@@ -94,6 +116,11 @@ impl Redis {
         self.connect().command(arguments).expect("the store replies")
     }
 
+    /// False after [`Redis::kill`].
+    pub fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
     /// Kills the server with `SIGKILL`: connections are reset, and everything not on disk is forgotten.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -110,6 +137,11 @@ impl Redis {
     pub fn restart(&mut self) {
         self.kill();
         self.launch().unwrap_or_else(|log| panic!("the store did not start again: {log}"));
+    }
+
+    /// What it has logged since it was started.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
     /// Stops the process where it stands (`SIGSTOP`). Connections stay open, and the kernel still accepts new ones, but
@@ -140,11 +172,12 @@ impl Redis {
     fn launch(&mut self) -> Result<(), String> {
         // The log is what tells our server from one of somebody else on the same port.
         let _ = fs::remove_file(self.log_path());
-        self.child = Some(spawn(&self.directory.path().join("conf")));
+        self.child = Some(spawn(&self.directory.path().join("conf"), self.kind));
+        let word = if self.kind == Kind::Server { "Ready to accept connections" } else { "Sentinel ID is" };
         let mut ready = false;
         wait_until_blocking(
             || {
-                ready = self.log().contains("Ready to accept connections") && self.answers();
+                ready = self.log().contains(word) && self.answers();
                 ready || self.has_exited()
             },
             STARTUP,
@@ -165,10 +198,6 @@ impl Redis {
     fn log_path(&self) -> PathBuf {
         self.directory.path().join("log")
     }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.log_path()).unwrap_or_default()
-    }
 }
 
 impl Drop for Redis {
@@ -177,10 +206,14 @@ impl Drop for Redis {
     }
 }
 
-fn spawn(config: &Path) -> Child {
+fn spawn(config: &Path, kind: Kind) -> Child {
     for program in ["redis-server", "valkey-server"] {
-        match Command::new(program).arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
-        {
+        let mut command = Command::new(program);
+        command.arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if kind == Kind::Sentinel {
+            command.arg("--sentinel");
+        }
+        match command.spawn() {
             Ok(child) => return child,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => panic!("{program} cannot be started: {error}"),

@@ -100,6 +100,17 @@ impl Reply {
         }
     }
 
+    /// The element at `index` of an array, as text.
+    ///
+    /// # Panics
+    /// When it is no array, or has no such element.
+    pub fn text_at(&self, index: usize) -> String {
+        match self {
+            Self::Array(items) => items.get(index).unwrap_or_else(|| panic!("too short: {self:?}")).text(),
+            _ => panic!("not an array: {self:?}"),
+        }
+    }
+
     /// The reply as an integer, also when it came as text.
     ///
     /// # Panics
