@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tollgate_limiter::{Criterion, FailurePolicy, KeyBytes, Limit, Quota, Source};
-use tollgate_store::{BoundLimit, Clock, MemoryOptions, RedisOptions, Store, Stores};
+use tollgate_store::{BoundLimit, Clock, MemoryOptions, RedisOptions, Store, Stores, Topology};
 
 const BATCH: usize = 64;
 const MILLION: u32 = 1_000_000;
@@ -52,13 +52,14 @@ fn main() {
 async fn shared(stores: &Stores) {
     let server = tollgate_testkit::Redis::start();
     let store = stores.redis(RedisOptions {
-        endpoint: server.endpoint(),
+        topology: Topology::Standalone { endpoint: server.endpoint() },
         username: String::new(),
         password: String::new(),
         database: 0,
         connect_timeout: Duration::from_secs(5),
         deadline: Duration::from_secs(5),
         tls: None,
+        strict: false,
     });
     let key = |address: u32| KeyBytes::from(Source::Address(std::net::Ipv4Addr::from(address).into()));
     let always = bind(stores, &store, "shared-refuses", 1, 1);

@@ -21,8 +21,8 @@ pub use bound::BoundLimit;
 pub use clock::{Clock, FakeClock};
 pub use memory::{MemoryOptions, MemoryStore};
 pub use redis::{
-    ErrorKind, Health, Most, NodeSnapshot, RedisOptions, RedisStore, RedisTls, StoreError, WindowAnswer, WindowAsk,
-    WindowReplies, WindowStep, decode_replies, decode_windows,
+    ErrorKind, Health, Most, NodeRole, NodeSnapshot, RedisOptions, RedisStore, RedisTls, StoreError, Topology,
+    WindowAnswer, WindowAsk, WindowReplies, WindowStep, decode_replies, decode_windows,
 };
 pub use stats::{LatencySnapshot, LimitSnapshot, LimitStats, StoreSnapshot, StoreStats};
 pub use stores::{Pending, Reply, Store, Stores};

@@ -13,23 +13,30 @@
 //! is known to [`Servers`](servers::Servers). When one cannot be used, its [`Link`](link::Link) says so at once, and a
 //! probe in the background notices when it is back.
 
+mod beat;
 mod book;
 mod caller;
+mod cluster;
 mod error;
+mod greeting;
 mod hash_slot;
 mod link;
+mod map;
 mod options;
+mod redirect;
 mod reply;
 mod script;
+mod sentinel;
 mod servers;
 mod store;
 mod window;
 
+pub(crate) use beat::InstanceId;
 pub(crate) use book::Answer;
 pub use error::{ErrorKind, StoreError};
-pub use options::{RedisOptions, RedisTls};
+pub use options::{RedisOptions, RedisTls, Topology};
 pub use reply::{Most, decode as decode_replies};
-pub use servers::{Health, NodeSnapshot};
+pub use servers::{Health, NodeRole, NodeSnapshot};
 pub use store::RedisStore;
 pub(crate) use store::{Asked, Waiting};
 pub use window::{WindowAnswer, WindowAsk, WindowReplies, WindowStep, decode as decode_windows};

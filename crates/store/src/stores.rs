@@ -11,7 +11,7 @@ use crate::bound::BoundLimit;
 use crate::clock::Clock;
 use crate::hash::ProcessKeys;
 use crate::memory::{MemoryOptions, MemoryStore};
-use crate::redis::{RedisOptions, RedisStore, Waiting};
+use crate::redis::{InstanceId, RedisOptions, RedisStore, Waiting};
 use crate::stats::{LatencySnapshot, LimitSnapshot, LimitStats, StoreSnapshot, StoreStats};
 
 /// Where the buckets of a limit are.
@@ -59,6 +59,8 @@ pub struct Stores {
     /// The latest of each name: while a configuration is replaced there are two.
     in_force: Mutex<BTreeMap<Arc<str>, Weak<BoundLimit>>>,
     keys: ProcessKeys,
+    /// What every shared store counts this instance under, also when a reload opens it a second time.
+    id: InstanceId,
     clock: Clock,
     runtime: tokio::runtime::Handle,
 }
@@ -89,6 +91,7 @@ impl Stores {
             limits: Mutex::default(),
             in_force: Mutex::default(),
             keys: ProcessKeys::random(),
+            id: InstanceId::random(),
             clock,
             runtime,
         }
@@ -106,8 +109,8 @@ impl Stores {
         if let Some(store) = stores.get(&options).and_then(Weak::upgrade) {
             return Store::Redis(store);
         }
-        let store =
-            Arc::new(RedisStore::start(options.clone(), self.clock.clone(), self.memory.clone(), &self.runtime));
+        let (id, clock, memory) = (self.id.clone(), self.clock.clone(), self.memory.clone());
+        let store = Arc::new(RedisStore::start(options.clone(), id, clock, memory, &self.runtime));
         stores.insert(options, Arc::downgrade(&store));
         Store::Redis(store)
     }

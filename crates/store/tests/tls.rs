@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use tollgate_store::{Clock, ErrorKind, Health, MemoryOptions, RedisOptions, RedisTls, Store, Stores};
+use tollgate_store::{Clock, ErrorKind, Health, MemoryOptions, RedisOptions, RedisTls, Store, Stores, Topology};
 use tollgate_testkit::redis::Redis;
 use tollgate_testkit::{free_port, wait_until};
 
@@ -72,18 +72,19 @@ async fn who_is_who_is_proved_on_both_sides() {
     };
     let health = async |host: &str, port: u16, tls: RedisTls| {
         let store = stores.redis(RedisOptions {
-            endpoint: format!("{host}:{port}"),
+            topology: Topology::Standalone { endpoint: format!("{host}:{port}") },
             username: String::new(),
             password: String::new(),
             database: 0,
             connect_timeout: Duration::from_secs(2),
             deadline: Duration::from_secs(2),
             tls: Some(tls),
+            strict: false,
         });
         let Store::Redis(store) = store else { unreachable!("it was made as one") };
         let settled = || match store.health() {
             Health::Available => true,
-            Health::Unavailable(error) => error.detail != "not connected yet",
+            Health::Impaired(error) | Health::Unavailable(error) => error.detail != "not connected yet",
         };
         wait_until(settled, Duration::from_secs(10)).await;
         store.health()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tollgate_config::checked::{self, RateLimitOrigin, Scope};
 use tollgate_limiter::Limit;
-use tollgate_store::{RedisOptions, RedisTls, Store, Stores};
+use tollgate_store::{RedisOptions, RedisTls, Store, Stores, Topology};
 
 use super::{RateLimit, Unlimited};
 use crate::build::Link;
@@ -55,7 +55,7 @@ fn options(redis: &checked::RedisStore, origin: RateLimitOrigin) -> RedisOptions
     };
     let set = timeouts.into_iter().flatten().filter(|timeout| *timeout != not_set);
     RedisOptions {
-        endpoint: redis.endpoints.first().cloned().unwrap_or_default(),
+        topology: topology(redis),
         username: redis.username.expose().clone(),
         password: redis.password.expose().clone(),
         database: i64::from(redis.database),
@@ -66,6 +66,23 @@ fn options(redis: &checked::RedisStore, origin: RateLimitOrigin) -> RedisOptions
             identity: tls.identity.as_ref().map(|(certificate, key)| (certificate.clone(), key.expose().clone())),
             insecure_skip_verify: tls.insecure_skip_verify,
         }),
+        strict: redis.strict,
+    }
+}
+
+fn topology(redis: &checked::RedisStore) -> Topology {
+    let endpoints = redis.endpoints.clone();
+    match &redis.topology {
+        checked::Topology::Standalone => {
+            Topology::Standalone { endpoint: endpoints.into_iter().next().unwrap_or_default() }
+        }
+        checked::Topology::Cluster => Topology::Cluster { seeds: endpoints },
+        checked::Topology::Sentinel { master_set, username, password } => Topology::Sentinel {
+            endpoints,
+            master_set: master_set.clone(),
+            username: username.expose().clone(),
+            password: password.expose().clone(),
+        },
     }
 }
 
@@ -111,10 +128,33 @@ mod tests {
 
     #[test]
     fn what_was_configured_reaches_the_store() {
-        let options = options(&redis(None, None), RateLimitOrigin::RateLimit);
-        assert_eq!(
-            (options.endpoint.as_str(), options.password.as_str(), options.database),
-            ("redis:6379", "secret", 2)
-        );
+        let written = redis(None, None);
+        let standalone = options(&written, RateLimitOrigin::RateLimit);
+        assert_eq!(standalone.topology, Topology::Standalone { endpoint: "redis:6379".into() });
+        assert_eq!((standalone.password.as_str(), standalone.database, standalone.strict), ("secret", 2, false));
+
+        let endpoints = vec!["a:1".to_owned(), "b:2".to_owned()];
+        let cluster = checked::RedisStore {
+            endpoints: endpoints.clone(),
+            topology: checked::Topology::Cluster,
+            strict: true,
+            ..written.clone()
+        };
+        let cluster = options(&cluster, RateLimitOrigin::RateLimit);
+        assert_eq!((cluster.topology, cluster.strict), (Topology::Cluster { seeds: endpoints.clone() }, true));
+
+        let sentinels = checked::Topology::Sentinel {
+            master_set: "main".into(),
+            username: Redacted::new("watcher".into()),
+            password: Redacted::new("other".into()),
+        };
+        let sentinels = checked::RedisStore { endpoints: endpoints.clone(), topology: sentinels, ..written };
+        let expected = Topology::Sentinel {
+            endpoints,
+            master_set: "main".into(),
+            username: "watcher".into(),
+            password: "other".into(),
+        };
+        assert_eq!(options(&sentinels, RateLimitOrigin::DistributedRateLimit).topology, expected);
     }
 }

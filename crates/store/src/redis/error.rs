@@ -32,8 +32,14 @@ pub enum ErrorKind {
     NotReady,
     /// The server has no memory left, or cannot write its disk.
     OutOfMemory,
-    /// It is a cluster, or part of a cluster that is not whole.
+    /// The server is part of a cluster that is down.
     Cluster,
+    /// One hash slot of a cluster cannot be served: it is being moved, or nobody is responsible for it.
+    HashSlot,
+    /// The sentinels do not name a primary.
+    Sentinel,
+    /// What is configured is of another kind: one server, a cluster and sentinels are asked in different ways.
+    Topology,
     /// A key of ours holds something that we did not write.
     ForeignValue,
     /// The answer makes no sense.
@@ -44,7 +50,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Timeout,
         Self::Unreachable,
         Self::Tls,
@@ -54,6 +60,9 @@ impl ErrorKind {
         Self::NotReady,
         Self::OutOfMemory,
         Self::Cluster,
+        Self::HashSlot,
+        Self::Sentinel,
+        Self::Topology,
         Self::ForeignValue,
         Self::Protocol,
         Self::Refused,
@@ -71,6 +80,9 @@ impl ErrorKind {
             Self::NotReady => "not_ready",
             Self::OutOfMemory => "out_of_memory",
             Self::Cluster => "cluster",
+            Self::HashSlot => "hash_slot",
+            Self::Sentinel => "sentinel",
+            Self::Topology => "topology",
             Self::ForeignValue => "foreign_value",
             Self::Protocol => "protocol",
             Self::Refused => "refused",
@@ -84,17 +96,27 @@ impl ErrorKind {
             Self::Unreachable => "check the endpoint and that the server is running",
             Self::Tls => "check tls.ca, the name in the server's certificate, and that the port speaks TLS",
             Self::Credentials => "check username and password of the store",
-            Self::Permission => "the user needs: ~tollgate:* +evalsha +script|load +time +get +set +select +ping",
+            Self::Permission => {
+                "the user needs: ~tollgate:* +evalsha +script|load +time +get +set +pexpire +zadd +zcard +zrem \
+                 +zremrangebyscore +select +ping +info +asking +cluster|slots"
+            }
             Self::ReadOnly => "the endpoint is a replica; name the primary",
             Self::OutOfMemory => "raise maxmemory or free memory; buckets that are full expire by themselves",
-            Self::Cluster => "name a server that is not part of a cluster",
+            Self::Cluster | Self::HashSlot => {
+                "look at CLUSTER INFO: nodes may be missing, or slots be without an owner"
+            }
+            Self::Sentinel => {
+                "check the endpoints, and masterSet, username and password under sentinel; the user needs there: \
+                 +sentinel|get-master-addr-by-name +sentinel|master +sentinel|sentinels"
+            }
+            Self::Topology => "name one server, or say what the endpoints are: cluster or sentinel",
             Self::ForeignValue => "another program writes keys that begin with tollgate:",
         }
     }
 
     /// Whether it says something about the whole server, and not about one key.
     pub(crate) fn concerns_the_server(self) -> bool {
-        self != Self::ForeignValue
+        !matches!(self, Self::ForeignValue | Self::HashSlot)
     }
 
     /// The kind of an error that begins with `code`, as servers write them.
@@ -103,9 +125,12 @@ impl ErrorKind {
             "WRONGPASS" | "NOAUTH" => Self::Credentials,
             "NOPERM" => Self::Permission,
             "READONLY" => Self::ReadOnly,
-            "LOADING" | "BUSY" | "MASTERDOWN" | "NOREPLICAS" | "TRYAGAIN" => Self::NotReady,
+            "LOADING" | "BUSY" | "MASTERDOWN" | "NOREPLICAS" => Self::NotReady,
             "OOM" | "MISCONF" => Self::OutOfMemory,
-            "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => Self::Cluster,
+            "TRYAGAIN" => Self::HashSlot,
+            "CLUSTERDOWN" if detail.contains("slot not served") => Self::HashSlot,
+            "CLUSTERDOWN" => Self::Cluster,
+            "MOVED" | "ASK" | "CROSSSLOT" => Self::Topology,
             "WRONGTYPE" => Self::ForeignValue,
             // Inside a script the ACL speaks without its code.
             _ if detail.contains("can't run this command") || detail.contains("ACL") => Self::Permission,
@@ -126,7 +151,10 @@ impl fmt::Display for ErrorKind {
             Self::ReadOnly => "is a replica",
             Self::NotReady => "not ready",
             Self::OutOfMemory => "out of memory",
-            Self::Cluster => "is a cluster",
+            Self::Cluster => "the cluster is down",
+            Self::HashSlot => "a hash slot is not served",
+            Self::Sentinel => "no sentinel names a primary",
+            Self::Topology => "is of another kind",
             Self::ForeignValue => "a key holds something else",
             Self::Protocol => "answer makes no sense",
             Self::Refused => "refused",
@@ -137,6 +165,21 @@ impl fmt::Display for ErrorKind {
 impl StoreError {
     pub(crate) fn not_connected() -> Self {
         Self { kind: ErrorKind::Unreachable, detail: "not connected yet".into() }
+    }
+
+    pub(crate) fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into() }
+    }
+
+    /// The same, with where it happened.
+    pub(crate) fn at(mut self, place: impl fmt::Display) -> Self {
+        self.detail = format!("{place}: {}", self.detail);
+        self
+    }
+
+    /// The one of several that tells most: that a server was not there tells little when another refused us.
+    pub(crate) fn most_telling(errors: impl IntoIterator<Item = Self>) -> Option<Self> {
+        errors.into_iter().min_by_key(|error| matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Timeout))
     }
 
     pub(crate) fn timeout(limit: Duration) -> Self {

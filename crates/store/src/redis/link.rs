@@ -9,8 +9,11 @@ use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use tokio::sync::Notify;
 use tollgate_limiter::{Ask, Monotonic, Quota, Span};
 
+use super::beat::Beat;
 use super::error::{ErrorKind, StoreError};
+use super::greeting::{Greeting, ask_run_id, run_id};
 use super::options::{Address, RedisOptions};
+use super::redirect::Redirect;
 use super::reply::Most;
 use super::script::{KeyAsk, Script};
 use crate::clock::Clock;
@@ -21,6 +24,7 @@ pub(super) struct Setting {
     pub(super) options: RedisOptions,
     /// Loaded on every connection; the first is also tried out.
     pub(super) scripts: Vec<Script>,
+    pub(super) beat: Beat,
     pub(super) stats: Arc<StoreStats>,
     pub(super) clock: Clock,
     /// Told when a link opens, for whoever follows the topology.
@@ -48,9 +52,12 @@ pub(super) struct Link {
     /// Wakes the probe.
     wake: Notify,
     /// The bucket that only the probe of this link uses, so that it always has something to write.
-    probe_key: [u8; 16],
+    probe_key: Mutex<ProbeKey>,
     latency: Latency,
 }
+
+/// The digest of a bucket.
+pub(super) type ProbeKey = [u8; 16];
 
 /// A connection that has been tried out.
 #[derive(Clone)]
@@ -74,6 +81,23 @@ pub(super) struct Called {
     pub(super) run_id: Option<Arc<str>>,
 }
 
+/// Why a call was not answered.
+pub(super) enum Refusal {
+    /// Somebody else is to be asked.
+    Redirected(Redirect),
+    /// It failed.
+    Failed(StoreError),
+}
+
+/// How to ask a node of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// As the one that is responsible.
+    Owner,
+    /// As the one that is about to be.
+    Importer,
+}
+
 /// The first attempt to connect is under way.
 const CONNECTING: u8 = 0;
 /// The server may be asked.
@@ -86,9 +110,23 @@ const TIMEOUTS_MAX: u32 = 3;
 /// How long the probe rests between attempts, before jitter.
 const PROBE_REST: Duration = Duration::from_millis(250);
 
+impl Setting {
+    /// Says on a connection that this instance is there, and learns how many are.
+    async fn beat_on(&self, connection: &mut MultiplexedConnection) -> Result<(), StoreError> {
+        if self.beat.has_left() {
+            return Ok(());
+        }
+        let value = within(self.options.deadline, send(connection, &self.beat.say())).await?;
+        self.beat.on_answer(&value, self.clock.now()).or_else(|error| {
+            self.stats.failed(error.kind);
+            if error.kind.concerns_the_server() { Err(error) } else { Ok(()) }
+        })
+    }
+}
+
 impl Link {
     /// A link that [`Link::keep`] will connect.
-    pub(super) fn new(address: Address, setting: Arc<Setting>) -> Self {
+    pub(super) fn new(address: Address, setting: Arc<Setting>, probe_key: ProbeKey) -> Self {
         Self {
             address,
             setting,
@@ -99,7 +137,7 @@ impl Link {
             timeouts: AtomicU32::new(0),
             failure: Mutex::new(None),
             wake: Notify::new(),
-            probe_key: random_key(),
+            probe_key: Mutex::new(probe_key),
             latency: Latency::default(),
         }
     }
@@ -134,35 +172,68 @@ impl Link {
         &self.latency
     }
 
-    /// One script call. A script that the server does not know has not run, so it is loaded and called again. Waits for
-    /// the first attempt to connect, and otherwise for as long as the server takes.
-    pub(super) async fn call(&self, script: &Script, cmd: &redis::Cmd) -> Result<Called, StoreError> {
+    /// What the probe of this link writes to.
+    pub(super) fn probe_key(&self) -> ProbeKey {
+        *self.probe_key.lock()
+    }
+
+    pub(super) fn set_probe_key(&self, key: ProbeKey) {
+        *self.probe_key.lock() = key;
+    }
+
+    /// One call of a script. If the server does not know the script it has not run, so it is loaded and called again.
+    /// Waits for the first attempt to connect, and otherwise for as long as the server takes.
+    pub(super) async fn call(&self, script: &Script, cmd: &redis::Cmd, asking: Asking) -> Result<Called, Refusal> {
         let Some(mut line) = self.line().await else {
-            return Err(self.failure().unwrap_or_else(StoreError::not_connected));
+            return Err(Refusal::Failed(self.failure().unwrap_or_else(StoreError::not_connected)));
         };
-        let result = self.call_on(&mut line, script, cmd).await;
-        match &result {
+        match self.call_on(&mut line, script, cmd, asking).await {
             Ok(called) => {
                 self.timeouts.store(0, Ordering::Relaxed);
                 self.latency.record(called.received.since(called.sent));
+                Ok(called)
             }
-            // What an earlier connection ran into says nothing about this one.
-            Err(error) if error.kind.concerns_the_server() => self.open(error, |current| current == line.number),
-            Err(_) => {}
+            Err(error) => Err(self.refusal(error, &line)),
         }
-        result
     }
 
-    async fn call_on(&self, line: &mut Line, script: &Script, cmd: &redis::Cmd) -> Result<Called, StoreError> {
+    fn refusal(&self, error: redis::RedisError, line: &Line) -> Refusal {
+        if self.setting.options.is_cluster()
+            && let Some(redirect) = Redirect::read(&error, &self.address)
+        {
+            return Refusal::Redirected(redirect);
+        }
+        let error = StoreError::from(error);
+        if error.kind.concerns_the_server() {
+            // What an earlier connection ran into says nothing about this one.
+            self.open(&error, |current| current == line.number);
+        }
+        Refusal::Failed(error)
+    }
+
+    async fn call_on(
+        &self,
+        line: &mut Line,
+        script: &Script,
+        cmd: &redis::Cmd,
+        asking: Asking,
+    ) -> redis::RedisResult<Called> {
         let clock = &self.setting.clock;
         let mut sent = clock.now();
-        let mut answer = send(&mut line.connection, cmd).await;
+        let mut answer = ask(&mut line.connection, cmd, asking).await;
         if answer.as_ref().is_err_and(is_unknown_script) {
             send(&mut line.connection, &script.load()).await?;
             sent = clock.now();
-            answer = send(&mut line.connection, cmd).await;
+            answer = ask(&mut line.connection, cmd, asking).await;
         }
         Ok(Called { value: answer?, sent, received: clock.now(), run_id: line.run_id.clone() })
+    }
+
+    /// Asks for something that is no script call, if the server may be asked.
+    pub(super) async fn query(&self, cmd: &redis::Cmd) -> Result<redis::Value, StoreError> {
+        let line = self.line.lock().clone();
+        let mut line = line.ok_or_else(StoreError::not_connected)?;
+        within(self.setting.options.deadline, send(&mut line.connection, cmd)).await
     }
 
     /// The connection, while the breaker is closed. Waits for the first attempt to connect.
@@ -234,12 +305,18 @@ impl Link {
     pub(super) async fn keep(self: Arc<Self>) {
         let mut jitter = Jitter::new();
         loop {
-            if self.is_closed() {
-                self.wake.notified().await;
-                continue;
-            }
             match self.attempt().await {
-                Ok(line) => self.close(line),
+                Ok(line) => {
+                    let closed = self.setting.clock.now();
+                    self.close(line);
+                    while self.is_closed() {
+                        self.wake.notified().await;
+                    }
+                    // A server that answers the probe and nothing else is not asked without end.
+                    if self.setting.clock.now().since(closed) < PROBE_REST {
+                        tokio::time::sleep(jitter.spread(PROBE_REST)).await;
+                    }
+                }
                 Err(error) => {
                     self.setting.stats.failed(error.kind);
                     self.say_once(error);
@@ -266,17 +343,38 @@ impl Link {
     }
 
     /// Everything that a request needs, tried out: connect, log in, load the scripts, run the first on a key of its own.
+    /// And whatever must be known before a request is answered: which run of the server it is, how many share it.
     async fn attempt(self: &Arc<Self>) -> Result<Line, StoreError> {
-        let Setting { options, scripts, .. } = &*self.setting;
+        let Setting { options, scripts, beat, .. } = &*self.setting;
         let number = self.lines.fetch_add(1, Ordering::Relaxed);
         let mut connection = within(options.connect_timeout, self.connect(number)).await?;
-        for script in scripts {
-            within(options.deadline, send(&mut connection, &script.load())).await?;
+        let step = |cmd| within(options.deadline, send_on(connection.clone(), cmd));
+        Greeting::read(&step(Greeting::ask()).await?).check(&options.topology)?;
+        for script in scripts.iter().chain([beat.script()]) {
+            step(script.load()).await?;
         }
-        within(options.deadline, send(&mut connection, &probe(&scripts[0], self.probe_key)))
-            .await
-            .and_then(check_probe)?;
-        Ok(Line { connection, number, run_id: None })
+        let run_id = if options.strict { Some(run_id(&step(ask_run_id()).await?)?) } else { None };
+        self.probe(&mut connection).await?;
+        if !options.is_cluster() {
+            self.setting.beat_on(&mut connection).await?;
+        }
+        Ok(Line { connection, number, run_id })
+    }
+
+    /// Writes to a bucket of its own.
+    async fn probe(&self, connection: &mut MultiplexedConnection) -> Result<(), StoreError> {
+        let Setting { options, scripts, .. } = &*self.setting;
+        let probe = probe(&scripts[0], self.probe_key());
+        let answer = within(options.deadline, async {
+            match ask(connection, &probe, Asking::Owner).await {
+                // It may be about to take over the hash slot.
+                Err(error) if options.is_cluster() && error.redirect_node().is_some() => {
+                    ask(connection, &probe, Asking::Importer).await
+                }
+                answer => answer,
+            }
+        });
+        check_probe(answer.await?)
     }
 
     async fn connect(self: &Arc<Self>, number: u64) -> redis::RedisResult<MultiplexedConnection> {
@@ -318,12 +416,36 @@ fn is_unknown_script(error: &redis::RedisError) -> bool {
 }
 
 /// Sends a command. An error that the server answers with is an error here too.
-async fn send(connection: &mut MultiplexedConnection, cmd: &redis::Cmd) -> redis::RedisResult<redis::Value> {
+pub(super) async fn send(connection: &mut MultiplexedConnection, cmd: &redis::Cmd) -> redis::RedisResult<redis::Value> {
     connection.req_packed_command(cmd).await?.extract_error()
 }
 
+async fn send_on(mut connection: MultiplexedConnection, cmd: redis::Cmd) -> redis::RedisResult<redis::Value> {
+    send(&mut connection, &cmd).await
+}
+
+/// [`send`], to whoever is to be asked like that. `ASKING` holds for the next command of the connection, so both are
+/// written at once.
+async fn ask(
+    connection: &mut MultiplexedConnection,
+    cmd: &redis::Cmd,
+    asking: Asking,
+) -> redis::RedisResult<redis::Value> {
+    if asking == Asking::Owner {
+        return send(connection, cmd).await;
+    }
+    let mut pipeline = redis::Pipeline::with_capacity(2);
+    pipeline.cmd("ASKING").add_command(cmd.clone());
+    let answers = connection.req_packed_commands(&pipeline, 0, 2).await?;
+    let answers = answers.into_iter().map(redis::Value::extract_error).collect::<Result<Vec<_>, _>>()?;
+    Ok(answers.into_iter().next_back().unwrap_or(redis::Value::Nil))
+}
+
 /// Awaits a step for at most `limit`.
-async fn within<T>(limit: Duration, step: impl Future<Output = redis::RedisResult<T>>) -> Result<T, StoreError> {
+pub(super) async fn within<T>(
+    limit: Duration,
+    step: impl Future<Output = redis::RedisResult<T>>,
+) -> Result<T, StoreError> {
     match tokio::time::timeout(limit, step).await {
         Ok(result) => result.map_err(StoreError::from),
         Err(_) => Err(StoreError::timeout(limit)),
@@ -331,7 +453,7 @@ async fn within<T>(limit: Duration, step: impl Future<Output = redis::RedisResul
 }
 
 /// Nobody else's, as far as chance goes.
-fn random_key() -> [u8; 16] {
+pub(super) fn random_key() -> [u8; 16] {
     use std::hash::{BuildHasher as _, RandomState};
     let halves = [RandomState::new().hash_one(0_u8), RandomState::new().hash_one(1_u8)];
     (u128::from(halves[0]) << 64 | u128::from(halves[1])).to_be_bytes()

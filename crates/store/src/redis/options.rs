@@ -1,26 +1,55 @@
-//! How to reach a server.
+//! How to reach a store.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A server and how to talk to it. Equal options are the same store: connections are shared between all limits that
-/// name them, and survive reloads.
+/// The servers of a store and how to talk to them. Equal options are the same store: connections are shared between all
+/// limits that name them, and survive reloads.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RedisOptions {
-    /// `host:port`.
-    pub endpoint: String,
+    /// Which servers there are, or who knows.
+    pub topology: Topology,
     /// The ACL user; empty: none is named.
     pub username: String,
     /// The password; empty: none is sent.
     pub password: String,
-    /// The numbered database.
+    /// The numbered database; a cluster has but one, and this is not looked at.
     pub database: i64,
     /// The longest that connecting may take, greeting and log-in included.
     pub connect_timeout: Duration,
     /// The longest that a request waits for the store before the failure policy decides.
     pub deadline: Duration,
-    /// TLS, if the server wants it.
+    /// TLS, if the servers want it; sentinels want it then too.
     pub tls: Option<RedisTls>,
+    /// Learns on every connection which run of the server it leads to, so that a server that lost its memory is known.
+    /// It takes the right to `INFO`.
+    pub strict: bool,
+}
+
+/// Which servers there are, or who knows. Endpoints are `host:port`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Topology {
+    /// One server.
+    Standalone {
+        /// Where it listens.
+        endpoint: String,
+    },
+    /// A cluster: each primary has a part of the keys.
+    Cluster {
+        /// Nodes that are asked for the others, at least one.
+        seeds: Vec<String>,
+    },
+    /// One primary, with replicas one of which takes its place when sentinels say so.
+    Sentinel {
+        /// Sentinels, at least one; these are asked for the others.
+        endpoints: Vec<String>,
+        /// What the sentinels call the servers that they watch.
+        master_set: String,
+        /// The ACL user at the sentinels; empty: none is named.
+        username: String,
+        /// The password at the sentinels; empty: none is sent.
+        password: String,
+    },
 }
 
 /// How to prove who is who.
@@ -38,10 +67,10 @@ impl fmt::Debug for RedisOptions {
     /// Without credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisOptions")
-            .field("endpoint", &self.endpoint)
-            .field("database", &self.database)
+            .field("name", &self.name())
             .field("deadline", &self.deadline)
             .field("tls", &self.tls.is_some())
+            .field("strict", &self.strict)
             .finish_non_exhaustive()
     }
 }
@@ -53,24 +82,66 @@ impl fmt::Debug for RedisTls {
     }
 }
 
+impl fmt::Debug for Topology {
+    /// Without credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Standalone { endpoint } => f.write_str(endpoint),
+            Self::Cluster { seeds } => write!(f, "cluster {}", seeds.join(",")),
+            Self::Sentinel { endpoints, master_set, .. } => write!(f, "{master_set}@{}", endpoints.join(",")),
+        }
+    }
+}
+
 impl RedisOptions {
-    /// What the store is called in logs and metrics: the endpoint, and the database if it is not the first.
+    /// What the store is called in logs and metrics: the endpoints, with the name of the master set before those of
+    /// sentinels, and the database if it is not the first.
     pub(crate) fn name(&self) -> String {
-        if self.database == 0 { self.endpoint.clone() } else { format!("{}/{}", self.endpoint, self.database) }
+        let name = match &self.topology {
+            Topology::Standalone { endpoint } => endpoint.clone(),
+            Topology::Cluster { seeds } => return seeds.join(","),
+            Topology::Sentinel { endpoints, master_set, .. } => format!("{master_set}@{}", endpoints.join(",")),
+        };
+        if self.database == 0 { name } else { format!("{name}/{}", self.database) }
+    }
+
+    /// True if the keys of one call must all be of one hash slot.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.topology, Topology::Cluster { .. })
     }
 
     /// A client for the server at `address`. It does not connect yet.
     pub(super) fn client(&self, address: &Address) -> redis::RedisResult<redis::Client> {
+        let database = if self.is_cluster() { 0 } else { self.database };
+        self.open(address, &self.username, &self.password, database)
+    }
+
+    /// A client for the sentinel at `address`. It does not connect yet.
+    pub(super) fn sentinel_client(&self, address: &Address) -> redis::RedisResult<redis::Client> {
+        let (username, password) = match &self.topology {
+            Topology::Sentinel { username, password, .. } => (&username[..], &password[..]),
+            _ => ("", ""),
+        };
+        self.open(address, username, password, 0)
+    }
+
+    fn open(
+        &self,
+        address: &Address,
+        username: &str,
+        password: &str,
+        database: i64,
+    ) -> redis::RedisResult<redis::Client> {
         let mut settings = redis::RedisConnectionInfo::default()
             // RESP3, so that the server's closing of the connection is noticed at once.
             .set_protocol(redis::ProtocolVersion::RESP3)
-            .set_db(self.database)
+            .set_db(database)
             .set_lib_name("tollgate", env!("CARGO_PKG_VERSION"));
-        if !self.username.is_empty() {
-            settings = settings.set_username(&self.username);
+        if !username.is_empty() {
+            settings = settings.set_username(username);
         }
-        if !self.password.is_empty() {
-            settings = settings.set_password(&self.password);
+        if !password.is_empty() {
+            settings = settings.set_password(password);
         }
         let tcp = redis::io::tcp::TcpSettings::default().set_nodelay(true);
         let Address { host, port } = address.clone();
@@ -111,12 +182,23 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Reads an endpoint; an IPv6 address may stand in brackets. Redis's own port if none is named.
-    pub(super) fn parse(endpoint: &str) -> Self {
-        Self::with_default_port(endpoint, 6379)
+    /// Reads the endpoint of a server; an IPv6 address may stand in brackets. Redis's own port if none is named.
+    pub(super) fn server(endpoint: &str) -> Self {
+        Self::parse(endpoint, 6379)
     }
 
-    fn with_default_port(endpoint: &str, default: u16) -> Self {
+    /// As [`Address::server`], with the port of sentinels.
+    pub(super) fn sentinel(endpoint: &str) -> Self {
+        Self::parse(endpoint, 26379)
+    }
+
+    /// The address that the node here announces for a node of its cluster: no host, or `?`, is its own.
+    pub(super) fn beside(&self, host: &str, port: u16) -> Self {
+        let host = if host.is_empty() || host == "?" { &self.host } else { host };
+        Self { host: host.to_owned(), port }
+    }
+
+    fn parse(endpoint: &str, default: u16) -> Self {
         let (host, port) = if let Some((host, rest)) = endpoint.strip_prefix('[').and_then(|rest| rest.split_once(']'))
         {
             (host, rest.strip_prefix(':'))
@@ -151,7 +233,7 @@ mod tests {
             ("::1", ("::1", 6379)),
             ("[::1]", ("::1", 6379)),
         ] {
-            let Address { host, port } = Address::parse(endpoint);
+            let Address { host, port } = Address::server(endpoint);
             assert_eq!((&host[..], port), expected, "{endpoint}");
         }
     }
@@ -159,7 +241,12 @@ mod tests {
     #[test]
     fn credentials_do_not_print() {
         let options = RedisOptions {
-            endpoint: "redis:6379".into(),
+            topology: Topology::Sentinel {
+                endpoints: vec!["sentinel:26379".into()],
+                master_set: "main".into(),
+                username: "canary-sentinel-user".into(),
+                password: "canary-sentinel-password".into(),
+            },
             username: "canary-user".into(),
             password: "canary-password".into(),
             database: 0,
@@ -170,6 +257,7 @@ mod tests {
                 identity: Some(("canary-cert".into(), "canary-key".into())),
                 insecure_skip_verify: false,
             }),
+            strict: false,
         };
         assert!(!format!("{options:?}").contains("canary"));
     }

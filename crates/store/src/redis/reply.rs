@@ -106,7 +106,7 @@ fn moment(whole: &Value, fraction: &Value) -> Option<Timestamp> {
 }
 
 /// An error of one key, as the script passes it on: `CODE what happened`.
-fn key_error(text: &str) -> StoreError {
+pub(super) fn key_error(text: &str) -> StoreError {
     let text = text.strip_prefix('-').unwrap_or(text);
     let code = text.split(' ').next().unwrap_or_default();
     StoreError { kind: ErrorKind::of_code(code, text), detail: bounded(text) }

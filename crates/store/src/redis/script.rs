@@ -20,6 +20,11 @@ pub(crate) fn give_back() -> Script {
     Script::new(include_str!("give_back.lua"))
 }
 
+/// The script by which instances say that they are there. See `beat.lua`.
+pub(crate) fn beat() -> Script {
+    Script::new(include_str!("beat.lua"))
+}
+
 /// What is asked of one bucket.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyAsk {
@@ -63,6 +68,13 @@ impl Script {
         for digest in digests {
             cmd.arg(&key_name(digest)[..]);
         }
+        cmd
+    }
+
+    /// The command that calls the script with one key. Its arguments are to be added.
+    pub(crate) fn call_for(&self, key: &str) -> redis::Cmd {
+        let mut cmd = redis::cmd("EVALSHA");
+        cmd.arg(&self.sha).arg(1).arg(key);
         cmd
     }
 

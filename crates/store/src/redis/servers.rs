@@ -7,16 +7,20 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 use tollgate_limiter::Monotonic;
 
 pub(super) use super::hash_slot::hash_slot;
 pub(super) use super::link::Called;
 
+use super::beat::{self, Beat, InstanceId};
+use super::cluster;
 use super::error::{ErrorKind, StoreError};
-use super::link::{Link, Setting};
-use super::options::{Address, RedisOptions};
+use super::link::{Asking, Jitter, Refusal, Setting};
+use super::map::{Map, Node};
+use super::options::{Address, RedisOptions, Topology};
+use super::redirect::Redirect;
 use super::script::Script;
+use super::sentinel::{self, Sentinels};
 use crate::clock::Clock;
 use crate::stats::{LatencySnapshot, StoreStats};
 
@@ -25,6 +29,8 @@ use crate::stats::{LatencySnapshot, StoreStats};
 pub enum Health {
     /// It answers.
     Available,
+    /// Some nodes of a cluster do not, and failure policies are in force for their keys.
+    Impaired(StoreError),
     /// It does not, and failure policies are in force until a probe finds it well.
     Unavailable(StoreError),
 }
@@ -34,14 +40,40 @@ pub enum Health {
 pub struct NodeSnapshot {
     /// `host:port`.
     pub address: String,
-    /// Whether it may be asked.
+    /// What it is there for.
+    pub role: NodeRole,
+    /// Whether it answers.
     pub available: bool,
     /// Why not.
     pub error: Option<StoreError>,
     /// Which run of the server it is, if that is known.
     pub run_id: Option<Arc<str>>,
+    /// Hash slots that it is responsible for: all but of a cluster or a sentinel.
+    pub slots: u16,
     /// How long calls to it took that were answered.
     pub latency: LatencySnapshot,
+}
+
+/// What a server is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeRole {
+    /// The one server.
+    Server,
+    /// It keeps keys that replicas repeat.
+    Primary,
+    /// It says who does.
+    Sentinel,
+}
+
+impl NodeRole {
+    /// The word for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Primary => "primary",
+            Self::Sentinel => "sentinel",
+        }
+    }
 }
 
 /// All servers of one store.
@@ -49,51 +81,90 @@ pub struct NodeSnapshot {
 /// [`Servers::run`] keeps the connections and follows the topology; [`Servers::call`] brings a call to the server that
 /// is responsible for its key. A server that is away is missed by its own keys only.
 pub(super) struct Servers {
-    setting: Arc<Setting>,
+    pub(super) setting: Arc<Setting>,
     map: ArcSwap<Map>,
+    /// Held by whoever makes a new map out of the old.
+    changing: Mutex<()>,
     /// True until it was first tried to learn who the servers are. Requests wait for that as for an answer.
     is_looking: AtomicBool,
     /// Wakes those who wait for that.
     looked: Notify,
+    /// Why it is not known who the servers are.
+    unknown: Mutex<Option<StoreError>>,
+    /// Those who are asked who the primary is.
+    pub(super) sentinels: Sentinels,
     /// When a key that is not ours was last spoken of.
     foreign_said: Mutex<Option<Monotonic>>,
 }
 
-/// Who is responsible for what.
-#[derive(Default)]
-struct Map {
-    nodes: Vec<Node>,
-}
-
-/// A server with the task that keeps the link to it.
-struct Node {
-    link: Arc<Link>,
-    keeper: AbortHandle,
-}
-
 /// A key that is not ours stays what it is, and is met by every request for it.
 const FOREIGN_SAID_EVERY: Duration = Duration::from_secs(60);
+/// More often a call is not sent on: nodes that send it in circles do not know themselves.
+const REDIRECTS_MAX: usize = 5;
 
 impl Servers {
     /// The servers that `options` name. [`Servers::run`] will connect them; `scripts` are loaded on every connection,
     /// and the first of them is tried out.
-    pub(super) fn new(options: RedisOptions, scripts: Vec<Script>, stats: Arc<StoreStats>, clock: Clock) -> Self {
+    pub(super) fn new(
+        options: RedisOptions,
+        scripts: Vec<Script>,
+        id: InstanceId,
+        stats: Arc<StoreStats>,
+        clock: Clock,
+    ) -> Self {
+        let beat = Beat::new(id);
         Self {
-            setting: Arc::new(Setting { options, scripts, stats, clock, trouble: Notify::new() }),
+            setting: Arc::new(Setting { options, scripts, beat, stats, clock, trouble: Notify::new() }),
             map: ArcSwap::default(),
+            changing: Mutex::new(()),
             is_looking: AtomicBool::new(true),
             looked: Notify::new(),
+            unknown: Mutex::new(None),
+            sentinels: Sentinels::default(),
             foreign_said: Mutex::new(None),
         }
     }
 
-    /// Connects, and follows the topology. Runs until it is dropped, inside a runtime.
+    /// Connects, follows the topology, and says that this instance is there. Runs until it is dropped, inside a runtime.
     pub(super) async fn run(self: Arc<Self>) {
-        let address = Address::parse(&self.setting.options.endpoint);
-        self.map.store(Arc::new(Map { nodes: vec![Node::start(address, &self.setting)] }));
-        self.is_looking.store(false, Ordering::Release);
-        self.looked.notify_waiters();
-        std::future::pending::<()>().await;
+        let follow = async {
+            match &self.setting.options.topology {
+                Topology::Standalone { endpoint } => self.use_server(Address::server(endpoint)),
+                Topology::Sentinel { endpoints, .. } => sentinel::follow(&self, endpoints).await,
+                Topology::Cluster { seeds } => cluster::follow(&self, seeds).await,
+            }
+        };
+        tokio::join!(follow, self.beat());
+    }
+
+    async fn beat(&self) {
+        let mut jitter = Jitter::new();
+        // Without a cluster the first is said by whoever connects.
+        if !self.is_cluster() {
+            tokio::time::sleep(jitter.spread(beat::EVERY)).await;
+        }
+        let (beat, slot) = (&self.setting.beat, hash_slot(beat::KEY.as_bytes()));
+        while !beat.has_left() {
+            // While the store is away the last number stands.
+            if !self.is_open(slot)
+                && let Ok(called) = self.call(slot, beat.script(), beat.say()).await
+                && let Err(error) = beat.on_answer(&called.value, called.received)
+            {
+                self.on_failure(slot, &error);
+            }
+            tokio::time::sleep(jitter.spread(beat::EVERY)).await;
+        }
+    }
+
+    /// Says that this instance is not there any more, within the deadline. If it cannot be said, the others notice
+    /// after a few seconds.
+    pub(super) async fn leave(&self) {
+        let (beat, slot) = (&self.setting.beat, hash_slot(beat::KEY.as_bytes()));
+        let cmd = beat.leave();
+        if !self.is_open(slot) {
+            // A failure has been counted; there is nothing else to do about it.
+            let _ = self.call(slot, beat.script(), cmd).await;
+        }
     }
 
     pub(super) fn options(&self) -> &RedisOptions {
@@ -110,14 +181,13 @@ impl Servers {
     }
 
     /// True if the keys of one call must all be of one hash slot.
-    #[allow(clippy::unused_self, reason = "there are clusters to come")]
     pub(super) fn is_cluster(&self) -> bool {
-        false
+        self.setting.options.is_cluster()
     }
 
     /// One script call for keys of `slot`, within the deadline. A script that the server does not know has not run, so
-    /// it is loaded and called again; a call without an answer may have run, so it is not. Failures are counted, and
-    /// open the breaker of the server that is to blame.
+    /// it is loaded and called again; a node that sends us on has not run it either; a call without an answer may have
+    /// run, so it is not repeated. Failures are counted, and open the breaker of the server that is to blame.
     pub(super) async fn call(&self, slot: u16, script: &Script, cmd: redis::Cmd) -> Result<Called, StoreError> {
         let deadline = self.setting.options.deadline;
         let mut asked = None;
@@ -127,13 +197,13 @@ impl Servers {
             Ok(Err(error)) => error,
             Err(_) => {
                 let error = StoreError::timeout(deadline);
-                if let Some(link) = asked {
-                    link.on_timeout(&error);
+                if let Some(node) = asked {
+                    node.link.on_timeout(&error);
                 }
                 error
             }
         };
-        self.setting.stats.failed(error.kind);
+        self.on_lost(&error);
         Err(error)
     }
 
@@ -143,36 +213,66 @@ impl Servers {
         slot: u16,
         script: &Script,
         cmd: &redis::Cmd,
-        asked: &mut Option<Arc<Link>>,
+        asked: &mut Option<Arc<Node>>,
     ) -> Result<Called, StoreError> {
-        let link = asked.insert(self.link(slot).await?);
-        link.call(script, cmd).await
+        let mut asking = Asking::Owner;
+        let mut node = self.node(slot).await?;
+        for _ in 0..=REDIRECTS_MAX {
+            let redirect = match asked.insert(node).link.call(script, cmd, asking).await {
+                Ok(called) => return Ok(called),
+                Err(Refusal::Failed(error)) => return Err(error),
+                Err(Refusal::Redirected(redirect)) => redirect,
+            };
+            (node, asking) = match redirect {
+                Redirect::Moved { slot, to } => (self.on_moved(slot, to), Asking::Owner),
+                Redirect::Ask { to } => (self.on_ask(slot, to), Asking::Importer),
+            };
+        }
+        Err(StoreError::new(ErrorKind::HashSlot, format!("nodes send calls for slot {slot} in circles")))
     }
 
-    /// The link to the server responsible for `slot`. Waits until it was first tried to learn who that is.
-    async fn link(&self, slot: u16) -> Result<Arc<Link>, StoreError> {
+    /// The server responsible for `slot`. Waits until it was first tried to learn who that is.
+    async fn node(&self, slot: u16) -> Result<Arc<Node>, StoreError> {
         loop {
             // Asked for before looking, so that what happens in between is not missed.
             let looked = self.looked.notified();
             let is_looking = self.is_looking.load(Ordering::Acquire);
             match self.map.load().node(slot) {
-                Some(node) => return Ok(node.link.clone()),
+                Some(node) => return Ok(node.clone()),
                 None if is_looking => looked.await,
-                None => return Err(StoreError::not_connected()),
+                None => return Err(self.failure(slot)),
             }
+        }
+    }
+
+    /// Why nobody is responsible for `slot`.
+    fn failure(&self, slot: u16) -> StoreError {
+        match self.unknown.lock().clone() {
+            Some(error) => error,
+            None if self.is_looking.load(Ordering::Acquire) => StoreError::not_connected(),
+            None => StoreError::new(ErrorKind::HashSlot, format!("nobody is responsible for slot {slot}")),
         }
     }
 
     /// An answer made no sense, or said for one key of `slot` that it failed: counts it, and opens the breaker if the
     /// server is to blame.
     pub(super) fn on_failure(&self, slot: u16, error: &StoreError) {
-        self.setting.stats.failed(error.kind);
         if let Some(node) = self.map.load().node(slot) {
             node.link.on_failure(error);
         }
-        if error.kind == ErrorKind::ForeignValue && self.is_time_to_say() {
-            let store = self.setting.options.name();
-            tracing::error!(%store, %error, "a bucket cannot be read: its failure policy decides");
+        self.on_lost(error);
+    }
+
+    fn on_lost(&self, error: &StoreError) {
+        self.setting.stats.failed(error.kind);
+        match error.kind {
+            // The map may be an old one.
+            ErrorKind::HashSlot => self.setting.trouble.notify_one(),
+            ErrorKind::ForeignValue if self.is_time_to_say() => {
+                let store = self.setting.options.name();
+                tracing::error!(%store, %error, "a bucket cannot be read: its failure policy decides");
+            }
+            _ => {}
         }
     }
 
@@ -187,54 +287,101 @@ impl Servers {
     }
 
     /// Instances last seen sharing this store, this one included.
-    #[allow(clippy::unused_self, reason = "they are not counted yet")]
-    #[expect(dead_code, reason = "shares are not kept yet")]
     pub(super) fn instances(&self) -> u32 {
-        1
+        self.setting.beat.instances()
     }
 
     /// Whether the store can be used.
     pub(super) fn health(&self) -> Health {
         let map = self.map.load();
-        if map.nodes.is_empty() {
-            return Health::Unavailable(StoreError::not_connected());
+        let failures = || {
+            map.owners().filter_map(|node| {
+                let error = node.link.failure()?;
+                Some(if self.is_cluster() { error.at(node.link.address()) } else { error })
+            })
+        };
+        match StoreError::most_telling(failures()) {
+            None if map.is_whole() => Health::Available,
+            None if map.owners().next().is_some() => Health::Impaired(self.failure(map.first_unowned())),
+            None => Health::Unavailable(self.failure(0)),
+            Some(error) if failures().count() == map.owners().count() => Health::Unavailable(error),
+            Some(error) => Health::Impaired(error),
         }
-        map.nodes.iter().find_map(|node| node.link.failure()).map_or(Health::Available, Health::Unavailable)
     }
 
     /// Every server.
     pub(super) fn nodes(&self) -> Vec<NodeSnapshot> {
-        self.map.load().nodes.iter().map(Node::snapshot).collect()
+        let role = match self.setting.options.topology {
+            Topology::Standalone { .. } => NodeRole::Server,
+            Topology::Cluster { .. } | Topology::Sentinel { .. } => NodeRole::Primary,
+        };
+        let mut nodes = self.map.load().snapshot(role);
+        nodes.extend(self.sentinels.snapshot());
+        nodes
     }
 }
 
-impl Map {
-    fn node(&self, _slot: u16) -> Option<&Node> {
-        self.nodes.first()
-    }
-}
-
-impl Node {
-    /// A node whose link is kept by a task of the runtime this is called in.
-    fn start(address: Address, setting: &Arc<Setting>) -> Self {
-        let link = Arc::new(Link::new(address, setting.clone()));
-        let keeper = tokio::spawn(link.clone().keep()).abort_handle();
-        Self { link, keeper }
+/// What those do who follow the topology.
+impl Servers {
+    pub(super) fn map(&self) -> Arc<Map> {
+        self.map.load_full()
     }
 
-    fn snapshot(&self) -> NodeSnapshot {
-        NodeSnapshot {
-            address: self.link.address().to_string(),
-            available: self.link.is_closed(),
-            error: self.link.failure(),
-            run_id: self.link.run_id(),
-            latency: self.link.latency().snapshot(),
+    /// Makes a new map out of the old.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Map) -> T) -> T {
+        let changing = self.changing.lock();
+        let mut map = Map::clone(&self.map.load());
+        let result = change(&mut map);
+        self.map.store(Arc::new(map));
+        drop(changing);
+        result
+    }
+
+    /// Makes the server at `address` the one that is responsible for everything.
+    pub(super) fn use_server(&self, address: Address) {
+        self.change(|map| map.use_one(address, &self.setting));
+        self.on_known();
+    }
+
+    /// It is known now who the servers are.
+    pub(super) fn on_known(&self) {
+        if self.unknown.lock().take().is_some() {
+            let store = self.setting.options.name();
+            tracing::warn!(%store, "it is known again who the servers are");
         }
+        self.look_no_more();
     }
-}
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.keeper.abort();
+    /// It cannot be learned who the servers are. Those that were known stay.
+    pub(super) fn on_unknown(&self, error: StoreError) {
+        self.setting.stats.failed(error.kind);
+        let mut unknown = self.unknown.lock();
+        if unknown.as_ref().is_none_or(|before| before.kind != error.kind) {
+            let store = self.setting.options.name();
+            tracing::error!(%store, %error, "it cannot be learned who the servers are");
+        }
+        *unknown = Some(error);
+        drop(unknown);
+        self.look_no_more();
+    }
+
+    fn look_no_more(&self) {
+        self.is_looking.store(false, Ordering::Release);
+        self.looked.notify_waiters();
+    }
+
+    fn on_moved(&self, slot: u16, to: Address) -> Arc<Node> {
+        // One slot that moved seldom moved alone.
+        self.setting.trouble.notify_one();
+        self.change(|map| map.give(slot, to, &self.setting))
+    }
+
+    fn on_ask(&self, slot: u16, to: Address) -> Arc<Node> {
+        let node = match self.map.load().at(&to) {
+            Some(node) => node.clone(),
+            None => self.change(|map| map.visit(slot, to, &self.setting)),
+        };
+        node.on_visit(self.setting.clock.now());
+        node
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tollgate_limiter::{Decision, DecisionSource, FailurePolicy, KeyBytes, Slot, Verdict};
 
+use super::beat::InstanceId;
 use super::book::{Answer, Book, Outcome, Visit};
 use super::caller::{self, Caller, Scripts, Word};
 use super::options::RedisOptions;
@@ -51,6 +52,7 @@ impl RedisStore {
     /// A store that connects in the background, on `runtime`. The first requests wait for it as for an answer.
     pub(crate) fn start(
         options: RedisOptions,
+        id: InstanceId,
         clock: Clock,
         memory: Arc<MemoryStore>,
         runtime: &tokio::runtime::Handle,
@@ -59,7 +61,7 @@ impl RedisStore {
         let scripts = Scripts { grant: script::grant(), give_back: script::give_back() };
         let book = Arc::new(Book::new(stats.clone()));
         let loaded = vec![scripts.grant.clone(), scripts.give_back.clone()];
-        let servers = Arc::new(Servers::new(options, loaded, stats.clone(), clock.clone()));
+        let servers = Arc::new(Servers::new(options, loaded, id, stats.clone(), clock.clone()));
         let (words, heard) = mpsc::unbounded_channel();
         let caller = Caller {
             book: book.clone(),
@@ -143,7 +145,7 @@ impl RedisStore {
         self.servers.health()
     }
 
-    /// Every server.
+    /// The servers that it consists of.
     pub fn nodes(&self) -> Vec<NodeSnapshot> {
         self.servers.nodes()
     }
@@ -168,6 +170,7 @@ impl RedisStore {
         let held = self.book.holding();
         let surplus: Vec<_> = held.into_iter().filter_map(|key| self.book.look(key, now, true).surplus).collect();
         caller::give_back(&self.servers, &self.scripts, &self.stats, surplus).await;
+        self.servers.leave().await;
     }
 
     fn deadline(&self) -> Duration {
