@@ -5,10 +5,10 @@
 //! thread; on a runtime of many threads it is correct too, but finds idle connections less often.
 //!
 //! ```text
-//! Outgoing, encoder   a request → bytes         ┐
-//! head, decoder       bytes → an answer         ├ Exchange, Arriving: driven by whoever waits for them
-//! Connection          bytes to and from a socket┘
-//! local, Pool         connections between two requests
+//! Outgoing, encoder   a request → bytes           ┐
+//! head, decoder       bytes → an answer           ├ Exchange, Arriving: driven by whoever waits for them
+//! Connection          bytes from and to a socket  ┘
+//! local, Pool         exchanges between two requests
 //! ```
 
 mod answer;

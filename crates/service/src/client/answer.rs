@@ -57,8 +57,7 @@ pub(super) fn receive(client: &Client, mut exchange: Box<Exchange>, head: Head) 
         response.extensions_mut().insert(Upgrade(Arc::new(Mutex::new(Some(tunnel)))));
         return response;
     }
-    let sent = exchange.outgoing.is_sent();
-    let keeper = Some(client).filter(|_| persistent && (sent || exchange.may_send()));
+    let keeper = Some(client).filter(|_| persistent && !exchange.is_cut_short());
     let here = &mut exchange.connection.reader.bytes;
     *response.body_mut() = match decoder {
         Decoder::Length(length) if length <= here.len() as u64 => {
@@ -90,7 +89,7 @@ enum Line {
 
 impl Line {
     fn of(exchange: Box<Exchange>) -> Self {
-        if exchange.outgoing.is_sent() || !exchange.may_send() {
+        if exchange.outgoing.is_sent() || exchange.is_cut_short() {
             return Self::Whole(exchange);
         }
         let Exchange { connection: Connection { stream, reader }, outgoing, .. } = *exchange;

@@ -84,10 +84,10 @@ impl Exchange {
         self.deadline = None;
     }
 
-    /// Whether the rest of the request may still be sent: the backend has not hung up, nor answered without asking for
-    /// a body that waits to be asked for.
-    pub(super) fn may_send(&self) -> bool {
-        self.broken.is_none() && !self.outgoing.is_held()
+    /// Whether the rest of the request will never be sent: the backend takes no more, or has answered without asking
+    /// for a body that waits to be asked for.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.broken.is_some() || self.outgoing.is_held()
     }
 
     /// Whether to begin again on another connection, after `failure` on a kept one: the backend may have closed it in
@@ -109,6 +109,10 @@ impl Exchange {
             self.send(cx)?;
             let Poll::Ready(head) = self.poll_read_head(cx) else { break };
             let head = head?;
+            if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.outgoing.is_sent() {
+                // What is left of the request would be taken for the new protocol's first bytes.
+                return Poll::Ready(Err(Failure::Invalid(Flaw::Upgrade)));
+            }
             if !head.is_interim() {
                 return Poll::Ready(Ok(head));
             }

@@ -285,3 +285,31 @@ async fn no_more_connections_wait_than_may() {
     assert_eq!(upstream.connections(), 5);
     wait_until(|| upstream.open_connections() == 2, PATIENCE).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_runtime_of_many_threads_serves_as_well() {
+    let upstream = Upstream::start(|peer| {
+        // Every connection ends sooner or later, under one thread or another.
+        for number in 0..=peer.connection() % 7 {
+            let Some(request) = peer.request() else { return };
+            let body = format!("{} {number}", request.target());
+            peer.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+        }
+    });
+    let front = Arc::new(Front::before(&upstream).await);
+    let clients = (0..8).map(|client| {
+        let front = Arc::clone(&front);
+        tokio::spawn(async move {
+            let mut connection = front.connect().await;
+            for number in 0..50 {
+                let path = format!("/{client}-{number}");
+                let answer = connection.ask(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+                assert_eq!(answer.status(), 200);
+                assert!(answer.text().starts_with(&format!("{path} ")), "{path}: {}", answer.text());
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+}
