@@ -29,22 +29,25 @@
 //! - A permit that is not spent dies with its slice, or is given back ([`give_back`]). Both can only let fewer pass.
 //!   A message that gives back counts once however often it arrives: it names the number of the returns that came
 //!   before it.
+//! - A store that forgets is healed by the first who asks and has not forgotten ([`Hint`]). What nobody remembers is
+//!   lost: the limit is then exceeded by at most that.
 //! - A store whose clock steps back by up to a minute hands out nothing until it is where it was. If it steps
 //!   farther, that was an accident: what was counted in the time to come is counted as if it were now, so that no key
-//!   stays refused until then. That, and a store that forgets, are the ways to exceed the limit, each at most once over.
+//!   stays refused until then.
 //! - An instance cannot be sure of the store's time, and the script inside the store knows no calendars. So the
 //!   instance sends a [`Frame`]: the calendar windows around the present.
 //!
 //! The script (`tollgate-store`, `window.lua`) is the twin of [`take`] and [`give_back`].
 //!
 //! ```
-//! use tollgate_limiter::window::{self, Unit, Usage, WindowQuota};
+//! use tollgate_limiter::window::{self, Hint, Unit, Usage, WindowQuota};
 //! use tollgate_limiter::{Ask, Timestamp};
 //!
 //! let quota = WindowQuota::calendar(1_000, Unit::Day, "Europe/Berlin")?;
 //! let now = Timestamp::from_micros(1_774_738_800_000_000); // 2026-03-29 00:00 in Berlin, a day of 23 hours
 //! let mut usage = Usage::default();
-//! let taken = window::take(&quota, &mut usage, &quota.slice(now), now, Ask::up_to(1_500));
+//! let slice = quota.slice(now);
+//! let taken = window::take(&quota, &mut usage, &slice, now, Ask::up_to(1_500), Hint::default());
 //! assert_eq!((taken.count, taken.remaining), (1_000, 0));
 //! assert_eq!(taken.next_free.since(now).to_duration().as_secs(), 23 * 3_600);
 //! # Ok::<(), tollgate_limiter::window::WindowError>(())
@@ -62,7 +65,7 @@ mod usage;
 
 pub use calendar::{Calendar, Unit};
 pub use frame::{Frame, Slice};
-pub use usage::{BadUsage, GiveBack, Taken, Usage, give_back, take};
+pub use usage::{BadUsage, GiveBack, Hint, Taken, Usage, give_back, take};
 
 /// Slices of a sliding window.
 pub const SLICES: u64 = 60;

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tollgate_limiter::window::{self, GiveBack, Taken, Unit, Usage, Window, WindowQuota};
+use tollgate_limiter::window::{self, GiveBack, Hint, Taken, Unit, Usage, Window, WindowQuota};
 use tollgate_limiter::{Ask, Timestamp};
 
 /// A Sunday evening in March: a day, a week, a month and summer time begin within the next days.
@@ -101,7 +101,7 @@ fn at(micros: u64) -> Timestamp {
 }
 
 fn take(quota: &WindowQuota, usage: &mut Usage, now: u64, ask: Ask) -> Taken {
-    window::take(quota, usage, &quota.slice(at(now)), at(now), ask)
+    window::take(quota, usage, &quota.slice(at(now)), at(now), ask, Hint::default())
 }
 
 const PEEK: Ask = Ask { want: 0, need: 0 };
@@ -139,7 +139,7 @@ proptest! {
                     // Once it is said they are nobody's, whatever becomes of the message.
                     let count = count.min(taken.count);
                     taken.count -= count;
-                    let message = Return { index: taken.index, count, returns: taken.returns };
+                    let message = Return { index: taken.index, count, returns: taken.hint.returns };
                     sent.push(message);
                     if count % 3 > 0 {
                         let done = window::give_back(&mut usage, message.index, count, message.returns);
@@ -254,10 +254,53 @@ proptest! {
             let taken = take(&quota, &mut usage, now, Ask::up_to(want));
             prop_assert_eq!(&taken, &take(&quota, &mut forgetful, now, Ask::up_to(want)));
             if step % 3 == 0 {
-                let back = |usage: &mut Usage| window::give_back(usage, taken.index, taken.count / 2, taken.returns);
+                let back = |usage: &mut Usage| window::give_back(usage, taken.index, taken.count / 2, taken.hint.returns);
                 prop_assert_eq!(back(&mut usage), back(&mut forgetful));
             }
             prop_assert!(usage.len() <= 61);
+        }
+    }
+
+    /// A store that forgets everything, or falls back to what it was some time ago, lets nothing more pass as long as the
+    /// one who asks remembers what it was told.
+    #[test]
+    fn whoever_remembers_heals_the_store(quota in quotas(), steps in prop::collection::vec((gap(), 1..30_u64, 0..12_u8), 1..300)) {
+        let (mut usage, mut before, mut hint, mut spent) = (Usage::default(), Usage::default(), Hint::default(), Vec::new());
+        let gaps: Vec<_> = steps.iter().map(|(gap, ..)| *gap).collect();
+        for (now, (_, want, what)) in arrivals(&quota, &gaps).zip(steps) {
+            match what {
+                0 => usage = Usage::default(),
+                1 => usage = before.clone(),
+                2 => before = usage.clone(),
+                _ => {}
+            }
+            let taken = window::take(&quota, &mut usage, &quota.slice(at(now)), at(now), Ask::up_to(want), hint);
+            hint = taken.hint;
+            let back = if what == 3 { taken.count / 2 } else { 0 };
+            window::give_back(&mut usage, taken.index, back, hint.returns);
+            spent.extend(std::iter::repeat_n(now, (taken.count - back) as usize));
+        }
+        let worst = worst(&quota, &spent);
+        prop_assert!(worst <= quota.limit(), "{worst} of {}", quota.limit());
+    }
+
+    /// A store that has forgotten nothing pays no heed to hints, however old they are, and whoever they come from.
+    #[test]
+    fn hints_change_nothing_where_nothing_was_lost(quota in quotas(), steps in prop::collection::vec((gap(), 1..30_u64, any::<prop::sample::Index>(), 0..4_u8), 1..300)) {
+        let (mut usage, mut hinted, mut told) = (Usage::default(), Usage::default(), vec![Hint::default()]);
+        let gaps: Vec<_> = steps.iter().map(|(gap, ..)| *gap).collect();
+        for (now, (_, want, which, what)) in arrivals(&quota, &gaps).zip(steps) {
+            let taken = take(&quota, &mut usage, now, Ask::up_to(want));
+            let slice = quota.slice(at(now));
+            let with_hint = window::take(&quota, &mut hinted, &slice, at(now), Ask::up_to(want), *which.get(&told));
+            prop_assert_eq!(&taken, &with_hint);
+            told.push(taken.hint);
+            if what == 0 {
+                for usage in [&mut usage, &mut hinted] {
+                    window::give_back(usage, taken.index, taken.count / 2, taken.hint.returns);
+                }
+            }
+            prop_assert_eq!(&usage, &hinted);
         }
     }
 
@@ -270,7 +313,7 @@ proptest! {
             let taken = take(&quota, &mut usage, now, Ask::up_to(want));
             usage.fold(most);
             let back = taken.count / 3;
-            let given = window::give_back(&mut usage, taken.index, back, taken.returns);
+            let given = window::give_back(&mut usage, taken.index, back, taken.hint.returns);
             prop_assert!(taken.count == 0 || given == GiveBack::Done);
             spent.extend(std::iter::repeat_n(now, (taken.count - back) as usize));
             prop_assert!(usage.len() <= most);

@@ -43,7 +43,27 @@ pub struct Taken {
     pub next_free: Timestamp,
     /// When all of the quota is free again, if nobody takes any more.
     pub reset: Timestamp,
-    /// How often permits of this key were given back so far: what [`give_back`] has to be told.
+    /// What to remember of it, for the next step.
+    pub hint: Hint,
+    /// Whether the hint that came with the ask said more than the store had remembered.
+    pub healed: bool,
+}
+
+/// What an instance was last told of a usage. It comes with the next ask: a store that has forgotten is healed by
+/// everybody who has not.
+///
+/// What was counted in a slice only grows until permits are given back, which changes the number of returns, or the
+/// slice is gone. So a store that remembers less than a hint has lost it, in whatever order hints come and however
+/// often. What was counted before the hint's slice is then counted with it, and comes back later than it would have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hint {
+    /// The number of the latest slice in which anything was counted.
+    pub index: u64,
+    /// How many permits in that; zero: nothing is known.
+    pub count: u64,
+    /// How many in all slices that still counted.
+    pub used: u64,
+    /// How often permits of this key were given back: what [`give_back`] has to be told.
     pub returns: u64,
 }
 
@@ -65,17 +85,19 @@ pub enum GiveBack {
 /// 2⁵³: the most that is counted in one slice.
 const COUNT_MAX: u64 = 1 << 53;
 
-/// Hands out between `ask.need` and `ask.want` permits of a quota, or none. `slice` is the one that `now` is in.
+/// Hands out between `ask.need` and `ask.want` permits of a quota, or none. `slice` is the one that `now` is in, `hint`
+/// what the one who asks was last told.
 ///
 /// `ask.need` is at most the limit: more are never there. With a want and need of zero it tells what is left, and takes
 /// nothing.
-pub fn take(quota: &WindowQuota, usage: &mut Usage, slice: &Slice, now: Timestamp, ask: Ask) -> Taken {
+pub fn take(quota: &WindowQuota, usage: &mut Usage, slice: &Slice, now: Timestamp, ask: Ask, hint: Hint) -> Taken {
     let ahead = usage.latest().map_or(0, |latest| slice.begin(latest).saturating_sub(now.micros()));
     if ahead > slice.patience() {
         usage.pull_back(slice.index);
     } else if ahead > 0 {
         return usage.wait_for_latest(slice);
     }
+    let healed = usage.heal(slice, now, hint);
     let free = quota.limit().saturating_sub(usage.since(slice.oldest));
     let count = free.min(ask.want);
     let count = if count < ask.need { 0 } else { count };
@@ -93,7 +115,8 @@ pub fn take(quota: &WindowQuota, usage: &mut Usage, slice: &Slice, now: Timestam
         remaining: free - count,
         next_free: frees.map_or(now, |index| Timestamp::from_micros(slice.frees(index))),
         reset: usage.gone_at(slice).max(now),
-        returns: usage.returns,
+        hint: usage.hint(slice),
+        healed,
     }
 }
 
@@ -164,7 +187,7 @@ impl Usage {
 
     /// How many were handed out from the slice `oldest` on.
     fn since(&self, oldest: u64) -> u64 {
-        self.live(oldest).fold(0, |sum, counted| sum.saturating_add(counted.count))
+        self.live(oldest).fold(0, |sum, counted| COUNT_MAX.min(sum.saturating_add(counted.count)))
     }
 
     fn live(&self, oldest: u64) -> impl Iterator<Item = &Count> {
@@ -198,7 +221,7 @@ impl Usage {
 
     /// The latest slice lies so far ahead that it was counted by a clock gone wrong. All counts as if it were now.
     fn pull_back(&mut self, index: u64) {
-        let count = self.since(0).min(COUNT_MAX);
+        let count = self.since(0);
         self.counts.clear();
         self.counts.push(Count { index, count });
     }
@@ -214,8 +237,36 @@ impl Usage {
             remaining: 0,
             next_free: begin,
             reset: self.gone_at(slice).max(begin),
-            returns: self.returns,
+            hint: self.hint(slice),
+            healed: false,
         }
+    }
+
+    fn hint(&self, slice: &Slice) -> Hint {
+        let Some(latest) = self.live(slice.oldest).next() else { return Hint::default() };
+        Hint { index: latest.index, count: latest.count, used: self.since(slice.oldest), returns: self.returns }
+    }
+
+    /// Takes in what somebody remembers better. True if that was so.
+    fn heal(&mut self, slice: &Slice, now: Timestamp, hint: Hint) -> bool {
+        let is_past = hint.index < slice.oldest || slice.begin(hint.index) > now.micros();
+        let is_older = self.live(slice.oldest).next().is_some() && hint.returns < self.returns;
+        let place = self.counts.partition_point(|counted| counted.index > hint.index);
+        let known = self.counts.get(place).filter(|counted| counted.index == hint.index);
+        if is_past || is_older || known.is_some_and(|counted| counted.count >= hint.count) {
+            return false;
+        }
+        let missing = hint.used.saturating_sub(self.since(slice.oldest));
+        if missing == 0 {
+            return false;
+        }
+        if known.is_none() {
+            self.counts.insert(place, Count { index: hint.index, count: 0 });
+        }
+        self.counts[place].count += missing;
+        self.forget_before(slice.oldest);
+        self.returns = hint.returns;
+        true
     }
 }
 

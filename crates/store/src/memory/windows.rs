@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use tollgate_limiter::window::{self, Frame, GiveBack, Slice, Taken, Usage, WindowQuota};
+use tollgate_limiter::window::{self, Frame, GiveBack, Hint, Slice, Taken, Usage, WindowQuota};
 use tollgate_limiter::{Ask, Timestamp};
 
 use crate::hash::KeyHash;
@@ -85,7 +85,7 @@ impl Windows {
     /// [`window::take`] for a key. For windows of the calendar `now` is the time since 1970.
     pub(crate) fn take(&self, window: &BoundWindow, key: WindowKey, now: Timestamp, ask: Ask) -> Counted {
         let slice = window.slice(now);
-        let step = |usage: &mut Usage| window::take(&window.quota, usage, &slice, now, ask);
+        let step = |usage: &mut Usage| window::take(&window.quota, usage, &slice, now, ask, Hint::default());
         if let Some(taken) = self.shard(key.own).lock().step_if_room(key.own, now, &slice, step) {
             return Counted { taken, place: key.own };
         }

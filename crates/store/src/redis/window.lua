@@ -4,11 +4,12 @@
 -- KEYS[i]  a usage: the number of its latest slice, what was handed out in that and in those before it, and how often
 --          permits were given back. A missing key has used nothing; it lives exactly until nothing of it counts.
 -- ARGV     for every key one of
---          'c', limit, want, need and four edges of three calendar windows in seconds: takes permits
---          's', limit, want, need and the microseconds of a slice: takes permits of a sliding window
+--          'c', limit, want, need, hint, and four edges of three calendar windows in seconds: takes permits
+--          's', limit, want, need, hint, and the microseconds of a slice: takes permits of a sliding window
 --          'g', slice, count, returns: gives permits back
+--          where a hint is four numbers: a slice, the count in it, the count in all, returns
 -- reply    the server's time in microseconds, then for every key an error text or
---          {permits, slice, remaining, next free, reset, returns}, times in microseconds;
+--          {permits, slice, remaining, next free, reset, hint, 1 if healed}, times in microseconds;
 --          'FRAME' if the time is in none of the calendar windows: nothing was done; or
 --          {0 gone, 1 done, 2 not the number of returns; the number of returns} where permits were given back.
 --
@@ -24,8 +25,12 @@ local function argument()
   return ARGV[at]
 end
 
-local function text(number)
-  return string.format('%.0f', number)
+local function number()
+  return tonumber(argument())
+end
+
+local function text(n)
+  return string.format('%.0f', n)
 end
 
 -- The usage at a key, from the latest slice to the oldest; or nothing and the reason.
@@ -38,17 +43,19 @@ local function read(key)
   local index = tonumber(latest or 'none')
   while index do
     local gap, count, after = string.match(value, '^([@-|])(%d+)()', place)
-    if not gap then break end
-    index, count, place = index - (string.byte(gap) - GAP), tonumber(count), after
-    if count > COUNT_MAX then break end
+    count = tonumber(count or 'none')
+    -- The latest slice comes first, and only once.
+    if not count or count > COUNT_MAX or (gap == '@') ~= (usage.slices == 0) then break end
+    index, place = index - (string.byte(gap) - GAP), after
     usage.slices = usage.slices + 1
     usage.index[usage.slices], usage.count[usage.slices] = index, count
   end
-  local returns = place and string.match(value, '^~?(%d*)$', place)
+  local rest = place and string.sub(value, place)
+  local returns = rest == '' and '0' or rest and string.match(rest, '^~(%d+)$')
   if not returns or usage.slices == 0 or usage.index[1] - index > SLICES or usage.index[1] > COUNT_MAX then
     return nil, 'WRONGTYPE the value is not a usage'
   end
-  usage.returns = tonumber(returns) or 0
+  usage.returns = tonumber(returns)
   return usage
 end
 
@@ -87,62 +94,98 @@ local function sliding(slice)
   return {index = index, oldest = math.max(index - SLICES, 0), unit = slice, patience = patience, frees = frees}
 end
 
-local function take(key, limit, want, need, slice)
+-- How many slices count, and how many permits were handed out in them.
+local function live(usage, oldest)
+  local slices, used = 0, 0
+  while slices < usage.slices and usage.index[slices + 1] >= oldest do
+    slices = slices + 1
+    used = used + usage.count[slices]
+  end
+  return slices, math.min(used, COUNT_MAX)
+end
+
+-- Leaves the slices that count.
+local function forget(usage, slices)
+  usage.slices = slices
+  if slices == 0 then usage.returns = 0 end
+end
+
+local function insert(usage, place, index, count)
+  table.insert(usage.index, place, index)
+  table.insert(usage.count, place, count)
+  usage.slices = usage.slices + 1
+end
+
+-- Takes in what somebody remembers better than the usage of so many slices with so many permits.
+local function heal(usage, slice, hint, slices, used)
+  if hint.index < slice.oldest or hint.index > math.floor(now / slice.unit) then return false end
+  if slices > 0 and hint.returns < usage.returns or hint.used <= used then return false end
+  local place = 1
+  while place <= slices and usage.index[place] > hint.index do place = place + 1 end
+  local known = place <= slices and usage.index[place] == hint.index
+  if known and usage.count[place] >= hint.count then return false end
+  forget(usage, slices)
+  if not known then insert(usage, place, hint.index, 0) end
+  usage.count[place] = usage.count[place] + (hint.used - used)
+  usage.returns = hint.returns
+  return true
+end
+
+local function answered(count, index, remaining, next_free, reset, usage, slices, used, healed)
+  local latest, most, returns = 0, 0, 0
+  if slices > 0 then latest, most, returns = usage.index[1], usage.count[1], usage.returns end
+  return {count, index, remaining, next_free, reset, latest, most, used, returns, healed and 1 or 0}
+end
+
+local function take(key, limit, want, need, hint, slice)
   local usage, failed = read(key)
   if not usage then return failed end
-  local index, changed, latest = slice.index, false, usage.index[1]
+  local changed, latest = false, usage.index[1]
   if latest then
     -- The product is taken only where it is exact.
     if latest > COUNT_MAX / slice.unit or latest * slice.unit - now > slice.patience then
       -- So far ahead that it was counted by a clock gone wrong: all counts as if it were now.
-      local sum = 0
-      for i = 1, usage.slices do sum = sum + usage.count[i] end
-      usage = {slices = 1, index = {index}, count = {math.min(sum, COUNT_MAX)}, returns = usage.returns}
+      local _, used = live(usage, 0)
+      usage = {slices = 1, index = {slice.index}, count = {used}, returns = usage.returns}
       changed = true
     elseif latest * slice.unit > now then
       -- The clock has stepped back, out of the latest slice: nothing until it is there again.
       local begin = latest * slice.unit
-      return {0, index, 0, begin, math.max(slice.frees(latest), begin), usage.returns}
-    else
-      index = math.max(index, latest)
+      local slices, used = live(usage, slice.oldest)
+      return answered(0, slice.index, 0, begin, math.max(slice.frees(latest), begin), usage, slices, used, false)
     end
   end
+  local slices, used = live(usage, slice.oldest)
+  local healed = heal(usage, slice, hint, slices, used)
+  if healed then slices, used = live(usage, slice.oldest) end
 
-  local used, live = 0, 0
-  while live < usage.slices and usage.index[live + 1] >= slice.oldest do
-    live = live + 1
-    used = used + usage.count[live]
-  end
   local free = math.max(limit - used, 0)
   local count = math.min(want, free)
   if count < need then count = 0 end
+  -- A later beginning of the same window, by the calendar of another instance, stays its beginning.
+  local index = slice.index
+  if slices > 0 and usage.index[1] > index then index = usage.index[1] end
   if count > 0 then
-    changed = true
-    if live == 0 then usage.returns = 0 end
-    if live == 0 or usage.index[1] ~= index then
-      table.insert(usage.index, 1, index)
-      table.insert(usage.count, 1, 0)
-      live = live + 1
-    end
+    forget(usage, slices)
+    if slices == 0 or usage.index[1] ~= index then insert(usage, 1, index, 0) end
     usage.count[1] = usage.count[1] + count
-    usage.slices = live
+    slices, used = usage.slices, used + count
   end
 
-  local sum, next_free = 0, now
-  for i = 1, live do
+  local sum, next_free, reset = 0, now, now
+  for i = 1, slices do
     sum = sum + usage.count[i]
     if sum > math.max(limit - math.max(need, 1), 0) then
       next_free = slice.frees(usage.index[i])
       break
     end
   end
-  local reset = now
-  if live > 0 then reset = slice.frees(usage.index[1]) end
-  if changed then
+  if slices > 0 then reset = slice.frees(usage.index[1]) end
+  if changed or healed or count > 0 then
     failed = write(key, usage, 'PX', text(math.ceil((reset - now) / 1000)))
     if failed then return failed end
   end
-  return {count, index, free - count, next_free, reset, usage.returns}
+  return answered(count, index, free - count, next_free, reset, usage, slices, used, healed)
 end
 
 local function give_back(key, index, count, returns)
@@ -170,15 +213,15 @@ end
 local function answer(key)
   local kind = argument()
   if kind == 'g' then
-    local index, count, returns = tonumber(argument()), tonumber(argument()), tonumber(argument())
+    local index, count, returns = number(), number(), number()
     return give_back(key, index, count, returns)
   end
-  local limit, want, need = tonumber(argument()), tonumber(argument()), tonumber(argument())
-  if kind == 's' then return take(key, limit, want, need, sliding(tonumber(argument()))) end
-  local edges = {}
-  for i = 1, 4 do edges[i] = tonumber(argument()) end
-  local slice = calendar(edges)
-  return slice and take(key, limit, want, need, slice) or 'FRAME'
+  local limit, want, need = number(), number(), number()
+  local hint = {}
+  hint.index, hint.count, hint.used, hint.returns = number(), number(), number(), number()
+  if kind == 's' then return take(key, limit, want, need, hint, sliding(number())) end
+  local slice = calendar({number(), number(), number(), number()})
+  return slice and take(key, limit, want, need, hint, slice) or 'FRAME'
 end
 
 local reply = {now}

@@ -2,7 +2,7 @@
 //! Whatever the server says is input: it is read, never believed.
 
 use redis::Value;
-use tollgate_limiter::window::{Frame, GiveBack, Slice, Taken};
+use tollgate_limiter::window::{Frame, GiveBack, Hint, Slice, Taken};
 use tollgate_limiter::{Ask, Timestamp};
 
 use super::error::StoreError;
@@ -29,6 +29,8 @@ pub enum WindowStep {
         frame: Frame,
         /// How many.
         ask: Ask,
+        /// What was last told here of this usage.
+        hint: Hint,
     },
     /// Permits are given back.
     GiveBack {
@@ -74,9 +76,10 @@ pub(crate) fn call(script: &Script, asks: &[WindowAsk]) -> redis::Cmd {
     let mut cmd = script.on_keys(asks.iter().map(|ask| &ask.digest));
     for WindowAsk { step, .. } in asks {
         match step {
-            WindowStep::Take { limit, frame, ask } => {
+            WindowStep::Take { limit, frame, ask, hint } => {
                 cmd.arg(if matches!(frame, Frame::Calendar { .. }) { "c" } else { "s" });
                 cmd.arg(limit).arg(ask.want).arg(ask.need);
+                cmd.arg(hint.index).arg(hint.count).arg(hint.used).arg(hint.returns);
                 match frame {
                     Frame::Calendar { starts } => cmd.arg(starts),
                     Frame::Sliding { slice } => cmd.arg(slice.get()),
@@ -105,7 +108,7 @@ fn answer(value: Value, step: &WindowStep, now: Timestamp) -> Result<WindowAnswe
     };
     let numbers = numbers.ok_or_else(|| nonsense("a key's answer is not made of numbers"))?;
     match step {
-        WindowStep::Take { limit, frame, ask } => {
+        WindowStep::Take { limit, frame, ask, .. } => {
             let slice = frame.slice(now).ok_or_else(|| nonsense("a time out of frame"))?;
             taken(&numbers, &slice, now, *limit, ask.want).map(WindowAnswer::Taken)
         }
@@ -128,17 +131,18 @@ fn out_of_frame(step: &WindowStep, now: Timestamp) -> Result<WindowAnswer, Store
 /// An answer about a slice. Permits are good until the end of the slice that `now` is in, whatever the server says;
 /// what it says of other times is believed as far as a healthy one could say so.
 fn taken(numbers: &[u64], slice: &Slice, now: Timestamp, limit: u64, want: u64) -> Result<Taken, StoreError> {
-    let &[count, index, remaining, next_free, reset, returns] = numbers else {
-        return Err(nonsense("a key's answer is not six numbers"));
+    let &[count, index, remaining, next_free, reset, latest, in_latest, used, returns, healed] = numbers else {
+        return Err(nonsense("a key's answer is not ten numbers"));
     };
+    let hint = Hint { index: latest, count: in_latest, used, returns };
     let [next_free, reset] = [next_free, reset].map(Timestamp::from_micros);
-    if count > want || count > limit || remaining > limit - count {
+    if count > want || count > limit || remaining > limit - count || in_latest > used {
         return Err(nonsense("more permits than there are"));
     }
     if next_free < now || next_free > slice.latest_free(now) || reset < now || index < slice.index {
         return Err(nonsense("a time that cannot be"));
     }
-    Ok(Taken { count, index, until: slice.until(), remaining, next_free, reset, returns })
+    Ok(Taken { count, index, until: slice.until(), remaining, next_free, reset, hint, healed: healed == 1 })
 }
 
 fn gave_back(numbers: &[u64]) -> Result<GiveBack, StoreError> {
@@ -167,7 +171,7 @@ mod tests {
 
     fn take(quota: &WindowQuota) -> WindowAsk {
         let frame = quota.frame(Timestamp::from_micros(NOW));
-        let step = WindowStep::Take { limit: quota.limit(), frame, ask: Ask::up_to(5) };
+        let step = WindowStep::Take { limit: quota.limit(), frame, ask: Ask::up_to(5), hint: Hint::default() };
         WindowAsk { digest: [0; 16], step }
     }
 
@@ -185,7 +189,7 @@ mod tests {
         let index = now / 60_000_000;
         let value = Value::Array(vec![
             Value::Int(now.cast_signed()),
-            ints(&[5, index, 5, now, now + 3_660_000_000, 7]),
+            ints(&[5, index, 5, now, now + 3_660_000_000, index, 5, 9, 7, 1]),
             Value::BulkString(b"FRAME".to_vec()),
             ints(&[2, 4]),
             Value::BulkString(b"WRONGTYPE Operation against a key".to_vec()),
@@ -198,7 +202,8 @@ mod tests {
             remaining: 5,
             next_free: replies.now,
             reset: Timestamp::from_micros(now + 3_660_000_000),
-            returns: 7,
+            hint: Hint { index, count: 5, used: 9, returns: 7 },
+            healed: true,
         };
         assert_eq!(replies.keys[0], Ok(WindowAnswer::Taken(expected)));
         assert_eq!(replies.keys[1], Ok(WindowAnswer::Frame));
@@ -210,24 +215,31 @@ mod tests {
     fn nonsense_is_refused() {
         let day = take(&WindowQuota::calendar(10, Unit::Day, "UTC").unwrap());
         let (index, end) = (NOW / 1_000_000, NOW + 86_400_000_000);
-        assert!(decode_one(day, NOW, ints(&[5, index, 5, NOW, end, 0])).is_ok());
-        for numbers in [
-            &[][..],
-            &[5, index, 5, NOW, end],
-            &[6, index, 4, NOW, end, 0],
-            &[5, index, 6, NOW, end, 0],
-            &[5, index - 1, 5, NOW, end, 0],
-            &[5, index, 5, NOW - 1, end, 0],
-            &[5, index, 5, end + 1, end, 0],
-            &[5, index, 5, NOW, NOW - 1, 0],
-            &[5, index, 5, NOW, end, (1 << 53) + 1],
-            &[u64::MAX, index, 5, NOW, end, 0],
-        ] {
-            assert_eq!(decode_one(day, NOW, ints(numbers)).unwrap_err().kind, ErrorKind::Protocol, "{numbers:?}");
+        let good = [5, index, 5, NOW, end, index, 5, 5, 0, 0];
+        assert!(decode_one(day, NOW, ints(&good)).is_ok());
+        let bad_numbers = [
+            (0, 6),
+            (0, u64::MAX),
+            (1, index - 1),
+            (2, 6),
+            (3, NOW - 1),
+            (3, end + 1),
+            (4, NOW - 1),
+            (6, 6),
+            (8, (1 << 53) + 1),
+        ];
+        for (place, number) in bad_numbers {
+            let mut bad = good;
+            bad[place] = number;
+            let error = decode_one(day, NOW, ints(&bad)).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Protocol, "{number} at {place}");
+        }
+        for numbers in [&[], &good[1..]] {
+            assert_eq!(decode_one(day, NOW, ints(numbers)).unwrap_err().kind, ErrorKind::Protocol);
         }
         let frame = Value::BulkString(b"FRAME".to_vec());
         assert_eq!(decode_one(day, NOW, frame).unwrap_err().kind, ErrorKind::Protocol, "it is in frame");
-        let late = decode_one(day, end * 2, ints(&[5, index, 5, NOW, end, 0]));
+        let late = decode_one(day, end * 2, ints(&good));
         assert_eq!(late.unwrap_err().kind, ErrorKind::Protocol, "and that is not");
         for value in [Value::Nil, Value::Int(1), Value::Array(vec![]), Value::Array(vec![Value::Int(1)])] {
             assert_eq!(decode(value, &[day]).unwrap_err().kind, ErrorKind::Protocol);

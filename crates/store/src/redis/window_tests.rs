@@ -4,7 +4,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
-use tollgate_limiter::window::{self, Frame, GiveBack, SLICES, Taken, Unit, Usage, WindowQuota};
+use tollgate_limiter::window::{self, Frame, GiveBack, Hint, SLICES, Taken, Unit, Usage, WindowQuota};
 use tollgate_limiter::{Ask, Span, Timestamp};
 use tollgate_testkit::redis::Redis;
 
@@ -59,7 +59,7 @@ fn about_now() -> Timestamp {
 }
 
 fn take(quota: &WindowQuota, now: Timestamp, ask: Ask) -> WindowStep {
-    WindowStep::Take { limit: quota.limit(), frame: quota.frame(now), ask }
+    WindowStep::Take { limit: quota.limit(), frame: quota.frame(now), ask, hint: Hint::default() }
 }
 
 fn quota(random: &mut Random) -> WindowQuota {
@@ -112,11 +112,26 @@ fn left_behind(random: &mut Random, quota: &WindowQuota, now: Timestamp) -> Usag
     text.parse().unwrap()
 }
 
+/// What was last told, or more than that, or anything.
+fn hint(random: &mut Random, last: Option<&Taken>) -> Hint {
+    let mut hint = last.map_or(Hint::default(), |last| last.hint);
+    match random.below(8) {
+        0..3 => hint.used = (hint.used + random.magnitude(1 << 20)).min(1 << 53),
+        3 => hint.index = hint.index.wrapping_add(random.below(80)).wrapping_sub(70),
+        4 => hint.returns = random.below(4),
+        5 => hint = Hint::default(),
+        _ => {}
+    }
+    hint.count = if random.below(2) == 0 { hint.used } else { hint.count.min(hint.used) };
+    hint
+}
+
 /// What was tried, so that a test that tries nothing fails.
 #[derive(Debug, Default)]
 struct Tried {
     taken: u32,
     refused: u32,
+    healed: u32,
     out_of_frame: u32,
     returned: u32,
     not_returned: u32,
@@ -142,7 +157,8 @@ impl Key {
             _ => 0,
         };
         let frame = self.quota.frame(Timestamp::from_micros(about_now().micros() - off));
-        let step = WindowStep::Take { limit: self.quota.limit(), frame, ask };
+        let hint = hint(random, self.last.as_ref());
+        let step = WindowStep::Take { limit: self.quota.limit(), frame, ask, hint };
         let (now, answer) = server.step(self.digest, step).await;
         let context = format!("{}: {step:?} of {} at {now:?}", self.context, self.usage);
         let Some(slice) = frame.slice(now) else {
@@ -153,8 +169,8 @@ impl Key {
         let WindowAnswer::Taken(theirs) = answer else { panic!("{context}: {answer:?}") };
         let before = self.usage.clone();
         let mut forgotten = Usage::default();
-        let ours = window::take(&self.quota, &mut self.usage, &slice, now, ask);
-        let from_nothing = window::take(&self.quota, &mut forgotten, &slice, now, ask);
+        let ours = window::take(&self.quota, &mut self.usage, &slice, now, ask, hint);
+        let from_nothing = window::take(&self.quota, &mut forgotten, &slice, now, ask, hint);
         // Once nothing of it counts its key may be gone. Before, it may not.
         if ours != theirs && theirs == from_nothing && self.gone_at.is_some_and(|gone_at| gone_at <= now) {
             self.usage = forgotten;
@@ -165,6 +181,7 @@ impl Key {
             self.has_written(server, &context, now, self.usage.gone_at(&slice));
         }
         *if theirs.count > 0 { &mut tried.taken } else { &mut tried.refused } += 1;
+        tried.healed += u32::from(theirs.healed);
         self.last = Some(theirs);
     }
 
@@ -193,17 +210,24 @@ impl Key {
         }
     }
 
+    /// The server loses the key.
+    fn forget(&mut self, server: &Server) {
+        server.redis.command(&["DEL", &name(self.digest)]);
+        self.usage = Usage::default();
+    }
+
     /// The server has the same text, for as long as something of it counts and no longer.
     fn has_written(&mut self, server: &Server, context: &str, now: Timestamp, gone_at: Timestamp) {
         self.gone_at = Some(gone_at);
         let value = server.redis.command(&["GET", &name(self.digest)]).text();
         let lives = server.redis.command(&["PTTL", &name(self.digest)]).integer();
-        // A whole millisecond more, because the server's expiry counts in those.
-        let most = i64::try_from(gone_at.since(now).to_duration().as_millis()).unwrap() + 2;
+        // Not a moment less. Some milliseconds more, because the server reads its clock again when it sets the expiry.
+        let most = i64::try_from(gone_at.since(now).to_duration().as_millis()).unwrap() + 100;
         assert!(lives <= most, "{context}: lives {lives} ms instead of {most}");
         assert!(lives != -1, "{context}: lives for ever");
-        let asked = i64::try_from(about_now().since(now).to_duration().as_millis()).unwrap() + 3;
-        assert!(lives + asked >= most || most < asked, "{context}: lives {lives} ms instead of {most}");
+        let passed = i64::try_from(about_now().since(now).to_duration().as_millis()).unwrap() + 1;
+        let least = most - 100 - passed;
+        assert!(lives >= least || least <= 0, "{context}: lives {lives} ms instead of {least}");
         if lives > 0 {
             assert_eq!(value, self.usage.to_string(), "{context}");
         }
@@ -228,14 +252,15 @@ async fn the_script_and_the_step_are_twins() {
             server.redis.command(&["SET", &name(digest), &key.usage.to_string(), "EX", "1000000"]);
         }
         for _ in 0..16 {
-            match random.below(3) {
-                0 => key.give_back(&mut server, &mut random, &mut tried).await,
+            match random.below(8) {
+                0 => key.forget(&server),
+                1 | 2 => key.give_back(&mut server, &mut random, &mut tried).await,
                 _ => key.take(&mut server, &mut random, &mut tried).await,
             }
         }
     }
-    let Tried { taken, refused, out_of_frame, returned, not_returned } = tried;
-    let happened = [taken, refused, out_of_frame, returned, not_returned];
+    let Tried { taken, refused, healed, out_of_frame, returned, not_returned } = tried;
+    let happened = [taken, refused, healed, out_of_frame, returned, not_returned];
     assert!(happened.iter().all(|count| *count > 100), "seed {seed}: too little was tried: {tried:?}");
 }
 
@@ -257,7 +282,9 @@ async fn keys_of_one_call_do_not_disturb_each_other() {
         })
         .collect();
     server.redis.command(&["LPUSH", &name([5; 16]), "not ours"]);
-    for (key, value) in [(6, "nonsense"), (7, "5@9007199254740994"), (8, "100@1|1A1"), (9, "5@1 "), (10, "")] {
+    let foreign = ["nonsense", "5@9007199254740994", "100@1|1A1", "5@1 ", "", "5@", "5A1", "5@1@1", "5@1~"];
+    for (key, value) in (6..).zip(foreign) {
+        assert!(value.parse::<Usage>().is_err(), "{value:?}");
         server.redis.command(&["SET", &name([key; 16]), value]);
     }
     let replies = server.ask(&asks).await;
@@ -265,7 +292,7 @@ async fn keys_of_one_call_do_not_disturb_each_other() {
         match (key, reply) {
             (3, reply) => assert_eq!(reply, &Ok(WindowAnswer::Frame)),
             (4, reply) => assert_eq!(reply, &Ok(WindowAnswer::GaveBack(GiveBack::Gone))),
-            (5..=10, reply) => {
+            (5..=14, reply) => {
                 assert_eq!(reply.as_ref().map_err(|error| error.kind), Err(ErrorKind::ForeignValue), "{key}");
             }
             (_, Ok(WindowAnswer::Taken(taken))) => assert_eq!(taken.count, (key as u64 + 1).min(3), "key {key}"),
@@ -297,7 +324,7 @@ async fn instances_together_stay_within_the_limit() {
         let mut spent = taken.count;
         if taken.count > 1 && random.below(3) == 0 {
             spent -= 1;
-            let back = WindowStep::GiveBack { index: taken.index, count: 1, returns: taken.returns };
+            let back = WindowStep::GiveBack { index: taken.index, count: 1, returns: taken.hint.returns };
             for _ in 0..random.between(1, 2) {
                 server.step([1; 16], back).await;
             }
@@ -330,7 +357,12 @@ async fn a_key_is_small() {
         ("an hour, all of it very busy", 500, format!("{slice}@12{}", "A15000".repeat(60))),
     ] {
         server.redis.command(&["SET", &name([1; 16]), &text, "EX", "3600"]);
-        let step = WindowStep::Take { limit: 1 << 53, frame: hour.frame(now), ask: Ask { want: 0, need: 0 } };
+        let step = WindowStep::Take {
+            limit: 1 << 53,
+            frame: hour.frame(now),
+            ask: Ask { want: 0, need: 0 },
+            hint: Hint::default(),
+        };
         assert!(matches!(server.step([1; 16], step).await.1, WindowAnswer::Taken(_)), "{what} is a usage");
         let bytes = server.redis.command(&["MEMORY", "USAGE", &name([1; 16])]).integer();
         assert!(bytes <= most, "{what}: {bytes} bytes, of which {} are the value", text.len());

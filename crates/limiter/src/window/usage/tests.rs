@@ -22,7 +22,7 @@ fn daily(limit: u64) -> WindowQuota {
 }
 
 fn take(quota: &WindowQuota, usage: &mut Usage, now: Timestamp, ask: Ask) -> Taken {
-    super::take(quota, usage, &quota.slice(now), now, ask)
+    super::take(quota, usage, &quota.slice(now), now, ask, Hint::default())
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn what_is_given_back_is_free_again_in_its_own_slice() {
     let new = take(&quota, &mut usage, at(60), Ask::all(4));
     assert_eq!(give_back(&mut usage, old.index, 5, 0), GiveBack::Done);
     let again = take(&quota, &mut usage, at(61), Ask::up_to(9));
-    assert_eq!((again.count, again.returns, again.next_free), (5, 1, at(3_660)));
+    assert_eq!((again.count, again.hint.returns, again.next_free), (5, 1, at(3_660)));
     assert_eq!(give_back(&mut usage, new.index, 9, 1), GiveBack::Done);
     assert_eq!(usage.to_string(), format!("{}@0A1~2", new.index), "the latest slice holds the number of returns");
     assert_eq!(give_back(&mut usage, old.index, 1, 2), GiveBack::Done);
@@ -110,9 +110,9 @@ fn what_is_given_back_is_free_again_in_its_own_slice() {
 fn a_return_counts_once_however_often_it_arrives() {
     let (quota, mut usage) = (daily(10), Usage::default());
     let taken = take(&quota, &mut usage, at(0), Ask::all(10));
-    assert_eq!(give_back(&mut usage, taken.index, 10, taken.returns), GiveBack::Done);
+    assert_eq!(give_back(&mut usage, taken.index, 10, taken.hint.returns), GiveBack::Done);
     assert_eq!(take(&quota, &mut usage, at(1), Ask::up_to(99)).count, 10);
-    assert_eq!(give_back(&mut usage, taken.index, 10, taken.returns), GiveBack::Again { returns: 1 });
+    assert_eq!(give_back(&mut usage, taken.index, 10, taken.hint.returns), GiveBack::Again { returns: 1 });
     assert_eq!(take(&quota, &mut usage, at(1), Ask::ONE).count, 0);
 }
 
@@ -167,11 +167,65 @@ fn a_window_that_another_calendar_began_later_is_continued() {
     let (quota, mut usage) = (daily(10), Usage::default());
     let theirs = Frame::Calendar { starts: [0, START + 3_600, START + 90_000, START + 180_000] };
     let theirs = theirs.slice(at(7_200)).unwrap();
-    assert_eq!(super::take(&quota, &mut usage, &theirs, at(7_200), Ask::all(6)).count, 6);
+    assert_eq!(super::take(&quota, &mut usage, &theirs, at(7_200), Ask::all(6), Hint::default()).count, 6);
     let ours = take(&quota, &mut usage, at(7_200), Ask::up_to(9));
     assert_eq!((ours.count, ours.index), (4, theirs.index));
-    assert_eq!(super::take(&quota, &mut usage, &theirs, at(7_201), Ask::ONE).count, 0);
+    assert_eq!(super::take(&quota, &mut usage, &theirs, at(7_201), Ask::ONE, Hint::default()).count, 0);
     assert_eq!(usage.len(), 1);
+}
+
+/// A store has forgotten, or another that lags has taken over; somebody remembers.
+#[test]
+fn a_store_that_forgot_is_healed() {
+    for quota in [daily(10), hourly(10)] {
+        let mut usage = Usage::default();
+        take(&quota, &mut usage, at(0), Ask::all(2));
+        let mut lagging = usage.clone();
+        take(&quota, &mut usage, at(60), Ask::all(3));
+        let told = take(&quota, &mut usage, at(120), Ask::all(3)).hint;
+        assert_eq!(told.used, 8);
+        for (store, before) in [(&mut Usage::default(), 0), (&mut lagging, 2)] {
+            let ask = |store: &mut Usage, hint| {
+                super::take(&quota, store, &quota.slice(at(180)), at(180), Ask::up_to(99), hint)
+            };
+            assert_eq!(ask(&mut store.clone(), Hint::default()).count, 10 - before);
+            let healed = ask(store, told);
+            assert_eq!((healed.count, healed.healed, healed.remaining), (2, true, 0), "{quota:?}");
+            let again = ask(store, told);
+            assert_eq!((again.count, again.healed), (0, false));
+        }
+    }
+}
+
+/// A refusal is remembered too.
+#[test]
+fn healing_is_kept_when_nothing_is_handed_out() {
+    let (quota, mut usage) = (hourly(10), Usage::default());
+    let told = take(&quota, &mut usage, at(0), Ask::all(10)).hint;
+    let mut lost = Usage::default();
+    let refused = super::take(&quota, &mut lost, &quota.slice(at(60)), at(60), Ask::ONE, told);
+    assert_eq!((refused.count, refused.healed, refused.next_free), (0, true, at(3_660)));
+    assert_eq!(lost, usage);
+}
+
+#[test]
+fn a_hint_of_before_a_return_is_old() {
+    let (quota, mut usage) = (daily(10), Usage::default());
+    let told = take(&quota, &mut usage, at(0), Ask::all(10));
+    assert_eq!(give_back(&mut usage, told.index, 4, 0), GiveBack::Done);
+    let taken = super::take(&quota, &mut usage, &quota.slice(at(1)), at(1), Ask::up_to(99), told.hint);
+    assert_eq!((taken.count, taken.healed), (4, false));
+}
+
+#[test]
+fn hints_of_times_that_are_not_now_say_nothing() {
+    let quota = hourly(10);
+    for seconds in [-3_661_i64, 60] {
+        let index = (START.cast_signed() + seconds).div_euclid(60).cast_unsigned();
+        let hint = Hint { index, count: 10, used: 10, returns: 0 };
+        let taken = super::take(&quota, &mut Usage::default(), &quota.slice(at(0)), at(0), Ask::all(10), hint);
+        assert_eq!((taken.count, taken.healed), (10, false), "{seconds}");
+    }
 }
 
 #[test]

@@ -144,10 +144,11 @@ fn the_store_decides_as_the_step_does() {
             let key = names.key(&format!("{:?} {which}", window.quota.window()));
             let ask = Ask::up_to(1 + (random >> 40) % 8);
             let ours = windows.take(&window, key, now, ask).taken;
-            let expected = window::take(&window.quota, &mut usages[which], &window.quota.slice(now), now, ask);
+            let expected =
+                window::take(&window.quota, &mut usages[which], &window.quota.slice(now), now, ask, Hint::default());
             assert_eq!(ours, expected, "step {step}");
             if random >> 60 == 0 && ours.count > 1 {
-                let given = window::give_back(&mut usages[which], ours.index, 1, ours.returns);
+                let given = window::give_back(&mut usages[which], ours.index, 1, ours.hint.returns);
                 assert_eq!(windows.give_back(key.own, ours.index, 1), given == GiveBack::Done);
             }
             if step % 50 == 0 {
