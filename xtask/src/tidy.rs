@@ -10,6 +10,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("rule", &[]),
     ("wire", &[]),
     ("store", &["limiter"]),
+    ("sim", &["limiter"]),
     ("config", &["rule", "limiter"]),
     ("pipeline", &["rule", "limiter"]),
     ("telemetry", &["pipeline"]),

@@ -167,6 +167,19 @@ pub fn give_back(bucket: Bucket, start: Timestamp, end: Timestamp) -> Option<Buc
     (is_last && start < end).then(|| Bucket { next: start, void: Some(end.to_micros_up()) })
 }
 
+/// The bucket to which an operator has given `slots` beyond its schedule; `None`: all that it holds. It is full at most.
+///
+/// What any instance was told before counts no more. Slots that are lent stay so.
+pub fn amend(quota: &Quota, bucket: Option<Bucket>, now: Timestamp, max_delay: Span, slots: Option<u64>) -> Bucket {
+    let oldest = now.before(quota.life());
+    let next = bucket.map_or(oldest, |bucket| bucket.next);
+    let farthest = now + Span::from_micros(farthest_ahead(quota, max_delay).micros() + 1);
+    let told = Timestamp::from_micros(next.micros() + 1).max(farthest);
+    let void = bucket.and_then(|bucket| bucket.void).map_or(told, |void| void.max(told));
+    let next = slots.map_or(oldest, |slots| next.before(quota.interval().times(slots)).max(oldest));
+    Bucket { next, void: Some(void) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +265,21 @@ mod tests {
         assert_eq!(step(&quota, None, at(0), &fenced).count, 0);
         assert_eq!(step(&quota, None, at(50_000), &fenced).count, 1);
         assert_eq!(step(&quota, None, at(450_000), &fenced).count, 5);
+    }
+
+    #[test]
+    fn an_operator_is_obeyed_whatever_instances_remember() {
+        let quota = quota(1, 1_000, 10);
+        let empty = Some(Bucket::from(at(1_000_000)));
+        let hint = Some(at(1_000_000));
+        let asks = Step { hint, ..Step::plain(Ask::up_to(20), Span::ZERO) };
+        assert_eq!(step(&quota, empty, at(0), &asks).count, 0);
+        let three = amend(&quota, empty, at(0), Span::ZERO, Some(3));
+        assert_eq!(step(&quota, Some(three), at(0), &asks).count, 3);
+        let full = amend(&quota, empty, at(0), Span::ZERO, None);
+        assert_eq!(step(&quota, Some(full), at(0), &asks).count, 10);
+        let more = amend(&quota, Some(full), at(0), Span::ZERO, Some(5));
+        assert_eq!(step(&quota, Some(more), at(0), &asks).count, 10, "full at most");
     }
 
     #[test]

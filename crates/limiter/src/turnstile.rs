@@ -245,18 +245,14 @@ impl<W> Turnstile<W> {
                     .map(|spent| Settled::Spent(spent, hot.lease.ready())),
                 _ => None,
             };
-            match spent.or_else(|| self.denial(now).map(Settled::Denied)) {
-                Some(how) => {
-                    if let (Settled::Denied(_), Some(hot)) = (how, &mut self.hot) {
-                        hot.horizon.on_refusals(1);
-                    }
-                    settled.push((waiter, how));
-                }
-                None => {
-                    self.waiting.push_front(waiter);
-                    break;
-                }
+            let Some(how) = spent.or_else(|| self.denial(now).map(Settled::Denied)) else {
+                self.waiting.push_front(waiter);
+                break;
+            };
+            if let (Settled::Denied(_), Some(hot)) = (how, &mut self.hot) {
+                hot.horizon.on_refusals(1);
             }
+            settled.push((waiter, how));
         }
         Turn { settled, call: self.call(terms, instances, now, most, gone) }
     }

@@ -6,6 +6,8 @@
 //! `search` plays random scenarios with every fault that the contract has to survive, until so many decisions were
 //! made, and stops at the first that admits too many.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that prints")]
+
 use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 

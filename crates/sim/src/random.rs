@@ -34,6 +34,11 @@ impl Random {
         low + self.below(high - low + 1)
     }
 
+    /// Evenly from `-most` to `most`, both included.
+    pub fn around_zero(&mut self, most: u64) -> i64 {
+        self.between(0, 2 * most).cast_signed() - most.cast_signed()
+    }
+
     /// Evenly over the orders of magnitude from `low` (at least 1) to `high`.
     pub fn magnitude(&mut self, low: u64, high: u64) -> u64 {
         let (from, to) = ((low as f64).ln(), (high as f64).ln());

@@ -38,7 +38,7 @@ impl Server {
 
     /// Its clock, as finely as it could be read.
     pub(crate) fn exactly(&self, now: u64) -> Timestamp {
-        let whole = u64::try_from(self.offset + (now / 1_000) as i64).unwrap_or(0);
+        let whole = u64::try_from(self.offset + (now / 1_000).cast_signed()).unwrap_or(0);
         Timestamp::from_micros(whole) + Span::from(Duration::from_nanos(now % 1_000))
     }
 

@@ -200,7 +200,7 @@ impl<'a> World<'a> {
                 turnstile: Turnstile::default(),
                 load: *load,
                 offset: random.below(1 << 50),
-                drift_ppm: random.between(0, 2 * scenario.drift_ppm) as i64 - scenario.drift_ppm as i64,
+                drift_ppm: random.around_zero(scenario.drift_ppm),
                 life: 0,
                 stands_until: 0,
                 server: 0,
@@ -278,8 +278,8 @@ impl<'a> World<'a> {
     /// What an instance's own clock shows.
     fn clock(&self, index: usize) -> Monotonic {
         let instance = &self.instances[index];
-        let fast = self.now as i128 * i128::from(instance.drift_ppm) / 1_000_000;
-        Monotonic((i128::from(instance.offset) + self.now as i128 + fast) as u64)
+        let fast = i128::from(self.now) * i128::from(instance.drift_ppm) / 1_000_000;
+        Monotonic((i128::from(instance.offset) + i128::from(self.now) + fast) as u64)
     }
 
     fn next_arrival(&mut self, index: usize) {
@@ -471,8 +471,7 @@ impl<'a> World<'a> {
     fn fault(&mut self, fault: Fault) {
         let victim = self.random.below(self.instances.len() as u64) as usize;
         let faults = self.scenario.faults;
-        let skew = nanos(faults.skew) as i64 / 1_000;
-        let off = self.random.between(0, 2 * skew.unsigned_abs()) as i64 - skew;
+        let off = self.random.around_zero(nanos(faults.skew) / 1_000);
         let server = self.servers.len() - 1;
         match fault {
             Fault::Pause => self.instances[victim].stands_until = self.now + self.random.below(500_000_000),

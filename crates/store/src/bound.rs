@@ -1,13 +1,14 @@
 //! A limit made ready for a store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tollgate_limiter::turnstile::Terms;
-use tollgate_limiter::{Decision, DecisionSource, FailurePolicy, KeyBytes, Limit, Quota, Span};
+use tollgate_limiter::{Decision, DecisionSource, FailurePolicy, KeyBytes, Limit, Quota, Span, Timestamp, schedule};
 
 use crate::hash::LimitHasher;
-use crate::redis::Asked;
+use crate::redis::{Asked, StoreError};
 use crate::stats::LimitStats;
 use crate::stores::{Pending, Reply, Store};
 
@@ -63,6 +64,34 @@ impl BoundLimit {
         }
     }
 
+    /// How the bucket of `key` stands. It costs the bucket nothing.
+    pub async fn peek(&self, key: &KeyBytes<'_>) -> Result<KeyState, StoreError> {
+        match &self.store {
+            Store::Memory(store) => Ok(store.peek(&self.bucket.quota, self.bucket.hasher.hash(key))),
+            Store::Redis(store) => store.peek(&self.bucket, key).await,
+        }
+    }
+
+    /// Makes the bucket of `key` full.
+    pub async fn reset(&self, key: &KeyBytes<'_>) -> Result<(), StoreError> {
+        self.amend(key, None).await
+    }
+
+    /// Gives the bucket of `key` so many requests beyond its rate; it is full at most.
+    pub async fn grant(&self, key: &KeyBytes<'_>, requests: u64) -> Result<(), StoreError> {
+        self.amend(key, Some(requests)).await
+    }
+
+    async fn amend(&self, key: &KeyBytes<'_>, slots: Option<u64>) -> Result<(), StoreError> {
+        match &self.store {
+            Store::Memory(store) => {
+                store.amend(&self.bucket.quota, self.bucket.hasher.hash(key), slots);
+                Ok(())
+            }
+            Store::Redis(store) => store.amend(&self.bucket, key, slots).await,
+        }
+    }
+
     /// Where its buckets are.
     pub fn store(&self) -> &Store {
         &self.store
@@ -76,6 +105,30 @@ impl BoundLimit {
     pub(crate) fn count(&self, decision: Decision) -> Decision {
         self.bucket.stats.count(&decision);
         decision
+    }
+}
+
+/// How a bucket stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyState {
+    /// Requests that would pass at once. Those that instances hold slots for are not among them.
+    pub remaining: u64,
+    /// How long until one would pass, if none would now.
+    pub retry_after: Duration,
+    /// How long until the bucket is full.
+    pub reset_after: Duration,
+    /// Slots that this instance holds.
+    pub held_here: u64,
+}
+
+impl KeyState {
+    pub(crate) fn new(quota: &Quota, next: Timestamp, now: Timestamp, held_here: u64) -> Self {
+        Self {
+            remaining: schedule::remaining(quota, Some(next), now),
+            retry_after: next.since(now).to_duration(),
+            reset_after: schedule::reset_after(quota, Some(next), now),
+            held_here,
+        }
     }
 }
 

@@ -17,7 +17,7 @@ mod stats;
 mod stores;
 mod together;
 
-pub use bound::BoundLimit;
+pub use bound::{BoundLimit, KeyState};
 pub use clock::{Clock, FakeClock};
 pub use memory::{MemoryOptions, MemoryStore};
 pub use redis::{

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use tollgate_limiter::shared;
 use tollgate_limiter::{Ask, Decision, DecisionSource, KeyBytes, Quota, Span, Timestamp, Verdict, schedule};
 
-use crate::bound::Meter;
+use crate::bound::{KeyState, Meter};
 use crate::clock::{Clock, memory_time};
 use crate::hash::KeyHash;
 
@@ -86,6 +87,23 @@ impl MemoryStore {
         let mut shard = self.shard(hash).lock();
         let Some(next) = shard.next(hash) else { return };
         let next = next - quota.interval();
+        shard.any_place(hash).put(Bucket::new(hash, next, next + quota.life()));
+    }
+
+    /// How a bucket stands.
+    pub(crate) fn peek(&self, quota: &Quota, hash: KeyHash) -> KeyState {
+        let now = memory_time(self.clock.now());
+        let next = self.shard(hash).lock().next(hash).unwrap_or(now.before(quota.life()));
+        KeyState::new(quota, next, now, 0)
+    }
+
+    /// Gives a bucket so many slots, or all that it holds.
+    pub(crate) fn amend(&self, quota: &Quota, hash: KeyHash, slots: Option<u64>) {
+        let now = memory_time(self.clock.now());
+        let mut shard = self.shard(hash).lock();
+        // A bucket that is not here is full.
+        let Some(next) = shard.next(hash) else { return };
+        let next = shared::amend(quota, Some(next.into()), now, Span::ZERO, slots).next;
         shard.any_place(hash).put(Bucket::new(hash, next, next + quota.life()));
     }
 

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -31,6 +31,7 @@ pub(crate) enum Feed {
 pub(crate) struct Instance {
     gateway: Gateway,
     access_log: Option<Arc<AccessLog>>,
+    resources: Arc<Resources>,
     /// What watches and applies configurations. Ends with the instance.
     _tasks: JoinSet<()>,
 }
@@ -89,7 +90,7 @@ impl Instance {
         let services = internal::services(config, facts, &state, metrics.as_ref(), &lifecycle);
 
         let runtime = RuntimeHandle::default();
-        let mut reloader = Reloader::new(runtime.clone(), resources, services, Context::of(config), entry_points);
+        let mut reloader = Reloader::new(runtime.clone(), Arc::clone(&resources), services, Context::of(config), entry_points);
         let mut tasks = JoinSet::new();
         let mut aggregates = configurations(config, feed, metrics.as_ref(), &mut tasks).await?;
         let first = aggregates.borrow_and_update().config.clone();
@@ -109,7 +110,7 @@ impl Instance {
         for (name, address) in gateway.local_addrs() {
             tracing::info!(entry_point = %name, %address, "listening");
         }
-        Ok(Self { gateway, access_log, _tasks: tasks })
+        Ok(Self { gateway, access_log, resources, _tasks: tasks })
     }
 
     /// The entry points and where they listen.
@@ -127,11 +128,18 @@ impl Instance {
     /// Ends in order: says so, finishes what is under way, writes what is left.
     pub(crate) async fn shutdown(self) {
         self.gateway.shutdown().await;
+        // What was lent and is not spent is for the others. If the store does not answer, it dies.
+        if tokio::time::timeout(STORES_PATIENCE, self.resources.stores.close()).await.is_err() {
+            tracing::warn!("a store does not answer: what was lent to this instance was not given back");
+        }
         if let Some(access_log) = &self.access_log {
             access_log.close(run::LOG_PATIENCE);
         }
     }
 }
+
+/// How long giving back what was lent may take at the end.
+const STORES_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Starts the providers. When it returns, each has had its first say.
 async fn configurations(

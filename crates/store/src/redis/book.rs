@@ -206,7 +206,21 @@ impl Book {
         self.parts.iter().flat_map(held).collect()
     }
 
-    /// What is remembered of refusals is not so any more.
+    /// Slots held of a key.
+    pub(super) fn held(&self, hash: KeyHash) -> u64 {
+        let part = self.part(hash);
+        part.find(hash[0], |entry| entry.hash == hash).map_or(0, |entry| entry.turnstile.held())
+    }
+
+    /// What is remembered of a refusal is not so any more.
+    pub(super) fn forget_denial(&self, hash: KeyHash) {
+        let mut part = self.part(hash);
+        if let Some(entry) = part.find_mut(hash[0], |entry| entry.hash == hash) {
+            entry.turnstile.forget_denial();
+        }
+    }
+
+    /// Nor of any.
     pub(super) fn forget_denials(&self) {
         for part in &self.parts {
             part.lock().iter_mut().for_each(|entry| entry.turnstile.forget_denial());

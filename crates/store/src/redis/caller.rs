@@ -54,6 +54,7 @@ pub(super) struct Caller {
 pub(super) struct Scripts {
     pub(super) grant: Script,
     pub(super) give_back: Script,
+    pub(super) amend: Script,
 }
 
 /// What a call leaves to be done.

@@ -20,6 +20,11 @@ pub(crate) fn give_back() -> Script {
     Script::new(include_str!("give_back.lua"))
 }
 
+/// The script by which an operator gives a bucket slots. See `amend.lua`.
+pub(crate) fn amend() -> Script {
+    Script::new(include_str!("amend.lua"))
+}
+
 /// The script by which instances say that they are there. See `beat.lua`.
 pub(crate) fn beat() -> Script {
     Script::new(include_str!("beat.lua"))
@@ -102,6 +107,18 @@ impl Script {
         if let Some(fence) = fence {
             cmd.arg(fence.run_id).arg(FENCE.micros());
         }
+        cmd
+    }
+
+    /// The command that gives a bucket so many slots, or all that it holds.
+    pub(crate) fn amend(&self, digest: &[u8; 16], quota: &Quota, max_delay: Span, slots: Option<u64>) -> redis::Cmd {
+        let mut cmd = redis::cmd("EVALSHA");
+        cmd.arg(&self.sha).arg(1).arg(&key_name(digest)[..]);
+        for span in [quota.interval(), quota.life(), farthest_ahead(quota, max_delay)] {
+            cmd.arg(span.micros()).arg(span.fraction());
+        }
+        // More than a bucket holds is as good as all.
+        cmd.arg(slots.map_or(-1, |slots| slots.min(quota.burst()).cast_signed()));
         cmd
     }
 

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tollgate_limiter::{Decision, DecisionSource, FailurePolicy, KeyBytes, Slot, Verdict};
+use tollgate_limiter::{Ask, Decision, DecisionSource, FailurePolicy, KeyBytes, Slot, Verdict};
 
 use super::beat::InstanceId;
 use super::book::{Answer, Book, Outcome, Visit};
 use super::caller::{self, Caller, Scripts, Word};
+use super::error::StoreError;
 use super::options::RedisOptions;
-use super::script;
-use super::servers::{Health, NodeSnapshot, Servers};
-use crate::bound::Meter;
+use super::reply::{self, Most};
+use super::script::{self, KeyAsk, key_name};
+use super::servers::{Health, NodeSnapshot, Servers, hash_slot};
+use crate::bound::{KeyState, Meter};
 use crate::clock::Clock;
 use crate::hash::KeyHash;
 use crate::memory::MemoryStore;
@@ -58,9 +60,9 @@ impl RedisStore {
         runtime: &tokio::runtime::Handle,
     ) -> Self {
         let stats = Arc::new(StoreStats::default());
-        let scripts = Scripts { grant: script::grant(), give_back: script::give_back() };
+        let scripts = Scripts { grant: script::grant(), give_back: script::give_back(), amend: script::amend() };
         let book = Arc::new(Book::new(stats.clone()));
-        let loaded = vec![scripts.grant.clone(), scripts.give_back.clone()];
+        let loaded = vec![scripts.grant.clone(), scripts.give_back.clone(), scripts.amend.clone()];
         let servers = Arc::new(Servers::new(options, loaded, id, stats.clone(), clock.clone()));
         let (words, heard) = mpsc::unbounded_channel();
         let caller = Caller {
@@ -138,6 +140,27 @@ impl RedisStore {
         };
         let decision = Decision { verdict, source: DecisionSource::Policy, remaining: None, reset_after: None };
         Answer { decision, slot: None }
+    }
+
+    /// How a bucket stands in the store. It costs the bucket nothing.
+    pub(crate) async fn peek(&self, meter: &Meter, key: &KeyBytes<'_>) -> Result<KeyState, StoreError> {
+        let ask = KeyAsk::plain(key.digest(&meter.space), meter.quota, meter.max_delay, Ask { want: 0, need: 0 });
+        let slot = hash_slot(&key_name(&ask.digest));
+        let called = self.servers.call(slot, &self.scripts.grant, self.scripts.grant.call(&[ask], None)).await?;
+        let mut replies = reply::decode(called.value, &[Most::default()])?;
+        let next = replies.keys.remove(0)?.next;
+        let held_here = self.book.held(meter.hasher.hash(key));
+        Ok(KeyState::new(&meter.quota, next, replies.now, held_here))
+    }
+
+    /// Gives a bucket so many slots, or all that it holds.
+    pub(crate) async fn amend(&self, meter: &Meter, key: &KeyBytes<'_>, slots: Option<u64>) -> Result<(), StoreError> {
+        let digest = key.digest(&meter.space);
+        let script = &self.scripts.amend;
+        let cmd = script.amend(&digest, &meter.quota, meter.max_delay, slots);
+        self.servers.call(hash_slot(&key_name(&digest)), script, cmd).await?;
+        self.book.forget_denial(meter.hasher.hash(key));
+        Ok(())
     }
 
     /// Whether the servers can be used.
