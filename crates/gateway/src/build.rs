@@ -1,5 +1,7 @@
 //! From a checked configuration to what serves it.
 
+mod material;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use tollgate_service::{BackendError, HostHeader, LoadBalancer, LoadBalancerOptio
 use crate::observer::Observed;
 use crate::resources::Resources;
 use crate::runtime::{Route, Runtime};
+use material::MaterialError;
 
 /// What Tollgate answers itself, by the name under which routers refer to it.
 #[derive(Clone, Default)]
@@ -40,6 +43,8 @@ pub struct Built {
 enum RouteError {
     #[error("building middleware {name}: {source}")]
     Middleware { name: QualifiedName, source: BuildError },
+    #[error("building middleware {name}: {source}")]
+    Material { name: QualifiedName, source: MaterialError },
     #[error("building service {name}: {source}")]
     Backend { name: QualifiedName, source: BackendError },
     #[error("service {0} does not answer here")]
@@ -111,6 +116,7 @@ impl Builder<'_> {
         if let Some(built) = self.middlewares.get(&place) {
             return Ok(built.clone());
         }
+        material::check(&checked.kind).map_err(|source| RouteError::Material { name: checked.name.clone(), source })?;
         let built = tollgate_middleware::build(checked, router.as_str(), &self.resources.stores)
             .map_err(|source| RouteError::Middleware { name: checked.name.clone(), source })?;
         self.middlewares.insert(place, built.clone());

@@ -13,6 +13,8 @@ mod forwarding;
 mod http2;
 #[path = "gateway/reload.rs"]
 mod reload;
+#[path = "gateway/renewal.rs"]
+mod renewal;
 #[path = "gateway/routing.rs"]
 mod routing;
 #[path = "gateway/smuggling.rs"]
