@@ -55,6 +55,9 @@ pub struct Taken {
 /// What was counted in a slice only grows until permits are given back, which changes the number of returns, or the
 /// slice is gone. So a store that remembers less than a hint has lost it, in whatever order hints come and however
 /// often. What was counted before the hint's slice is then counted with it, and comes back later than it would have.
+///
+/// What others take between the loss and the first hint hides as much of it; all of it, when that is in the hint's own
+/// slice of a sliding window and no less than was counted there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hint {
     /// The number of the latest slice in which anything was counted.
@@ -139,7 +142,7 @@ pub fn give_back(usage: &mut Usage, index: u64, count: u64, returns: u64) -> Giv
     if left == 0 && place > 0 {
         usage.counts.remove(place);
     }
-    usage.returns += 1;
+    usage.returns = usage.returns.saturating_add(1);
     GiveBack::Done
 }
 
@@ -249,11 +252,13 @@ impl Usage {
 
     /// Takes in what somebody remembers better. True if that was so.
     fn heal(&mut self, slice: &Slice, now: Timestamp, hint: Hint) -> bool {
-        let is_past = hint.index < slice.oldest || slice.begin(hint.index) > now.micros();
+        if hint.index < slice.oldest || slice.begin(hint.index) > now.micros() {
+            return false;
+        }
         let is_older = self.live(slice.oldest).next().is_some() && hint.returns < self.returns;
         let place = self.counts.partition_point(|counted| counted.index > hint.index);
         let known = self.counts.get(place).filter(|counted| counted.index == hint.index);
-        if is_past || is_older || known.is_some_and(|counted| counted.count >= hint.count) {
+        if is_older || known.is_some_and(|counted| counted.count >= hint.count) {
             return false;
         }
         let missing = hint.used.saturating_sub(self.since(slice.oldest));
