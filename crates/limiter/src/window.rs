@@ -1,8 +1,8 @@
 //! Quotas over long windows: at most so many requests of a key per hour, day, week or month.
 //!
 //! A window is one of two things.
-//! - [Calendar](Calendar): from one turn of the calendar to the next in a time zone, whatever its length.
-//! - [Sliding](Sliding): *any* stretch of a length *W*, closed at its beginning and open at its end.
+//! - [`Calendar`]: from one turn of the calendar to the next in a time zone, whatever its length.
+//! - [`Sliding`]: *any* stretch of a length *W*, closed at its beginning and open at its end.
 //!
 //! The promise is that no window ever holds more than [`WindowQuota::limit`] requests on the store's clock, whoever
 //! asks, and whatever is lost, doubled or reordered between an instance and the store.
