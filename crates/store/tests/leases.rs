@@ -22,8 +22,12 @@ struct Instance {
 
 impl Instance {
     async fn start(server: &Redis, per_second: u64, burst: u64, policy: FailurePolicy) -> Self {
+        Self::with(options(server), per_second, burst, policy).await
+    }
+
+    async fn with(options: RedisOptions, per_second: u64, burst: u64, policy: FailurePolicy) -> Self {
         let stores = Stores::new(MemoryOptions::default(), Clock::system(), tokio::runtime::Handle::current());
-        let store = stores.redis(options(server));
+        let store = stores.redis(options);
         let Store::Redis(redis) = store.clone() else { unreachable!("it was made as one") };
         wait_until(|| redis.health() == Health::Available, Duration::from_secs(10)).await;
         let limit = Limit {
@@ -229,4 +233,60 @@ async fn an_operator_looks_and_gives() {
     assert!(matches!(one.decide().await.verdict, Verdict::Deny { .. }));
     one.limit.reset(&key()).await.unwrap();
     assert_eq!(one.limit.peek(&key()).await.unwrap().remaining, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_operator_does_reaches_every_instance() {
+    let server = Redis::start();
+    let [one, other]: [_; 2] = Instance::several(&server, 1, 1, FailurePolicy::Deny).await;
+    let hourly = |instance: &Instance| {
+        let limit = Limit { quota: Quota::new(1, 3_600 * SECOND, 1).unwrap(), ..instance.limit.limit().clone() };
+        instance.stores.bind(limit, instance.limit.store().clone())
+    };
+    let (here, there) = (hourly(&one), hourly(&other));
+    assert_eq!(here.decide(&key()).await.verdict, Verdict::Allow);
+    assert!(matches!(there.decide(&key()).await.verdict, Verdict::Deny { .. }));
+    assert_eq!(there.decide(&key()).await.source, DecisionSource::DenialCache);
+    here.reset(&key()).await.unwrap();
+    let mut waited = 0;
+    while there.decide(&key()).await.verdict != Verdict::Allow {
+        waited += 1;
+        assert!(waited < 100, "the refusal is remembered for an hour");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Nobody alive remembers: the instances that asked before are gone, and the server with what it knew. Strict, nothing is
+/// granted twice all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_strict_store_that_lost_its_memory_grants_nothing_twice() {
+    for (strict, at_once) in [(false, 20), (true, 0)] {
+        let mut server = Redis::start();
+        let strictly =
+            |endpoint| RedisOptions { topology: Topology::Standalone { endpoint }, strict, ..options(&server) };
+        let first = Instance::with(strictly(server.endpoint()), 10, 20, FailurePolicy::Deny).await;
+        let options = strictly(server.endpoint());
+        // A server that was never seen before may have granted anything a moment ago.
+        if strict {
+            tokio::time::sleep(Duration::from_millis(1_100)).await;
+        }
+        while !matches!(first.decide().await.verdict, Verdict::Deny { .. }) {}
+        drop(first);
+        server.kill();
+        server.restart();
+        let second = Instance::with(options, 10, 20, FailurePolicy::Deny).await;
+        let mut admitted = 0;
+        while !matches!(second.decide().await.verdict, Verdict::Deny { .. }) {
+            admitted += 1;
+        }
+        assert!(admitted >= at_once && admitted <= at_once + 3, "strict {strict}: {admitted} at once");
+        if strict {
+            let mut waited = 0;
+            while second.decide().await.verdict != Verdict::Allow {
+                waited += 1;
+                assert!(waited < 100, "the fence is never passed");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
 }

@@ -90,7 +90,8 @@ impl Instance {
         let services = internal::services(config, facts, &state, metrics.as_ref(), &lifecycle);
 
         let runtime = RuntimeHandle::default();
-        let mut reloader = Reloader::new(runtime.clone(), Arc::clone(&resources), services, Context::of(config), entry_points);
+        let mut reloader =
+            Reloader::new(runtime.clone(), Arc::clone(&resources), services, Context::of(config), entry_points);
         let mut tasks = JoinSet::new();
         let mut aggregates = configurations(config, feed, metrics.as_ref(), &mut tasks).await?;
         let first = aggregates.borrow_and_update().config.clone();

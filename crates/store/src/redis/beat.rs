@@ -14,6 +14,10 @@ use super::script::{self, Script};
 
 /// The key under which the instances of a store are counted.
 pub(super) const KEY: &str = "tollgate:instances";
+/// The key that says that an operator has changed a bucket; of the same hash slot.
+const CHANGES: &str = "tollgate:changes:{tollgate:instances}";
+/// How long that is said.
+const CHANGE_LASTS: Duration = Duration::from_secs(60);
 /// How often an instance says that it is there, before jitter.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
 /// After how long one that is silent is held to be gone: three beats may be lost.
@@ -38,6 +42,9 @@ pub(super) struct Beat {
     counts: Mutex<Counts>,
     instances: AtomicU32,
     has_left: AtomicBool,
+    /// The last change that was heard of, and whether somebody has been told.
+    change: Mutex<Option<Vec<u8>>>,
+    is_changed: AtomicBool,
 }
 
 impl Beat {
@@ -48,6 +55,8 @@ impl Beat {
             counts: Mutex::default(),
             instances: AtomicU32::new(1),
             has_left: AtomicBool::new(false),
+            change: Mutex::default(),
+            is_changed: AtomicBool::new(false),
         }
     }
 
@@ -57,9 +66,22 @@ impl Beat {
 
     /// The call that says that this instance is there.
     pub(super) fn say(&self) -> redis::Cmd {
-        let mut cmd = self.script.call_for(KEY);
+        let mut cmd = self.script.call_for(&[KEY, CHANGES]);
         cmd.arg(&*self.id.0).arg(SILENCE.as_millis() as u64);
         cmd
+    }
+
+    /// The command that lets everybody know that a bucket was changed.
+    pub(super) fn tell_change(&self) -> redis::Cmd {
+        let InstanceId(change) = InstanceId::random();
+        let mut cmd = redis::cmd("SET");
+        cmd.arg(CHANGES).arg(&*change).arg("PX").arg(CHANGE_LASTS.as_millis() as u64);
+        cmd
+    }
+
+    /// True once after a change was heard of.
+    pub(super) fn is_changed(&self) -> bool {
+        self.is_changed.load(Ordering::Relaxed) && self.is_changed.swap(false, Ordering::Relaxed)
     }
 
     /// The command that says that it is not any more; none is said after that.
@@ -77,16 +99,30 @@ impl Beat {
     /// Takes in the answer to [`Beat::say`].
     pub(super) fn on_answer(&self, value: &redis::Value, now: Monotonic) -> Result<(), StoreError> {
         match value {
-            redis::Value::Int(count) => {
+            redis::Value::Array(told) => {
+                let Some(redis::Value::Int(count)) = told.first() else {
+                    return Err(StoreError::new(ErrorKind::Protocol, "the number of instances is not a number"));
+                };
                 // Whoever asks is there.
                 let mut counts = self.counts.lock();
                 counts.add(u32::try_from(*count).unwrap_or(u32::MAX).max(1), now);
                 self.instances.store(counts.most(), Ordering::Relaxed);
+                if let Some(redis::Value::BulkString(change)) = told.get(1) {
+                    self.on_change(change);
+                }
                 Ok(())
             }
             redis::Value::BulkString(text) => Err(reply::key_error(&String::from_utf8_lossy(text))),
             redis::Value::SimpleString(text) => Err(reply::key_error(text)),
             _ => Err(StoreError::new(ErrorKind::Protocol, "the number of instances is not a number")),
+        }
+    }
+
+    fn on_change(&self, change: &[u8]) {
+        let mut last = self.change.lock();
+        if last.as_deref() != Some(change) {
+            *last = Some(change.to_vec());
+            self.is_changed.store(true, Ordering::Relaxed);
         }
     }
 

@@ -14,7 +14,7 @@ use tollgate_limiter::{Decision, DecisionSource, Monotonic, Reading, Run, Slot, 
 use super::book::{Answer, Book, Due};
 use super::error::StoreError;
 use super::reply::{self, KeyReply, Most};
-use super::script::{KeyAsk, Script};
+use super::script::{Fence, KeyAsk, Script, fence_key};
 use super::servers::Servers;
 use crate::bound::Meter;
 use crate::clock::Clock;
@@ -92,6 +92,9 @@ impl Caller {
                         self.book.sweep(part, self.clock.now());
                         part += 1;
                     }
+                    if self.servers.is_changed() {
+                        self.book.forget_denials();
+                    }
                     let surplus = self.look(&mut looks);
                     if !surplus.is_empty() {
                         calls.push(Box::pin(self.give_back(surplus)));
@@ -161,8 +164,12 @@ impl Caller {
         let asks: Vec<_> = due.iter().map(key_ask).collect();
         let asked: Vec<_> = asks.iter().map(|ask| Most { want: ask.ask.want, lease: ask.lease.most }).collect();
         let slot = due[0].slot;
-        let cmd = self.scripts.grant.call(&asks, None);
-        let called = self.servers.call(slot, &self.scripts.grant, cmd).await?;
+        let fence_key = fence_key(slot, self.servers.is_cluster());
+        let cmd = |run_id: Option<&str>| {
+            let fence = run_id.map(|run_id| Fence { key: &fence_key, run_id });
+            self.scripts.grant.call(&asks, fence.as_ref())
+        };
+        let called = self.servers.call_run(slot, &self.scripts.grant, &cmd).await?;
         let replies = reply::decode(called.value, &asked).inspect_err(|error| self.servers.on_failure(slot, error))?;
         Ok((Reading { store: replies.now, sent: called.sent, received: called.received }, replies.keys))
     }

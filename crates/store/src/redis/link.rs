@@ -76,9 +76,6 @@ pub(super) struct Called {
     pub(super) sent: Monotonic,
     /// When its answer was here.
     pub(super) received: Monotonic,
-    /// Which run of the server answered, if `strict` wants it to be known.
-    #[allow(dead_code, reason = "nobody is strict yet")]
-    pub(super) run_id: Option<Arc<str>>,
 }
 
 /// Why a call was not answered.
@@ -109,6 +106,9 @@ const OPEN: u8 = 2;
 const TIMEOUTS_MAX: u32 = 3;
 /// How long the probe rests between attempts, before jitter.
 const PROBE_REST: Duration = Duration::from_millis(250);
+
+/// Makes the command of a call, told which run of the server it goes to if that is known.
+pub(super) type MakeCmd<'a> = dyn Fn(Option<&str>) -> redis::Cmd + Send + Sync + 'a;
 
 impl Setting {
     /// Says on a connection that this instance is there, and learns how many are.
@@ -183,7 +183,7 @@ impl Link {
 
     /// One call of a script. If the server does not know the script it has not run, so it is loaded and called again.
     /// Waits for the first attempt to connect, and otherwise for as long as the server takes.
-    pub(super) async fn call(&self, script: &Script, cmd: &redis::Cmd, asking: Asking) -> Result<Called, Refusal> {
+    pub(super) async fn call(&self, script: &Script, cmd: &MakeCmd<'_>, asking: Asking) -> Result<Called, Refusal> {
         let Some(mut line) = self.line().await else {
             return Err(Refusal::Failed(self.failure().unwrap_or_else(StoreError::not_connected)));
         };
@@ -215,10 +215,11 @@ impl Link {
         &self,
         line: &mut Line,
         script: &Script,
-        cmd: &redis::Cmd,
+        cmd: &MakeCmd<'_>,
         asking: Asking,
     ) -> redis::RedisResult<Called> {
         let clock = &self.setting.clock;
+        let cmd = &cmd(line.run_id.as_deref());
         let mut sent = clock.now();
         let mut answer = ask(&mut line.connection, cmd, asking).await;
         if answer.as_ref().is_err_and(is_unknown_script) {
@@ -226,7 +227,7 @@ impl Link {
             sent = clock.now();
             answer = ask(&mut line.connection, cmd, asking).await;
         }
-        Ok(Called { value: answer?, sent, received: clock.now(), run_id: line.run_id.clone() })
+        Ok(Called { value: answer?, sent, received: clock.now() })
     }
 
     /// Asks for something that is no script call, if the server may be asked.

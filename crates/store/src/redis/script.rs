@@ -1,7 +1,11 @@
 //! The script that runs inside the server, and how it is called.
 
+use std::sync::OnceLock;
+
 use tollgate_limiter::shared::{FENCE, LeaseAsk, farthest_ahead};
 use tollgate_limiter::{Ask, Quota, Run, Span, Timestamp};
+
+use super::hash_slot::{SLOTS, hash_slot};
 
 /// A script by its text and the SHA-1 that servers know it by.
 #[derive(Debug, Clone)]
@@ -54,6 +58,32 @@ pub(crate) struct Fence<'a> {
     pub(crate) run_id: &'a str,
 }
 
+/// The fence for the buckets of a hash slot: one for each in a cluster, where the keys of a call are of one slot, else one
+/// for all.
+pub(crate) fn fence_key(slot: u16, is_cluster: bool) -> Vec<u8> {
+    if !is_cluster {
+        return b"tollgate:fence".to_vec();
+    }
+    // Some number whose digits, as a hash tag, fall into each slot.
+    static TAGS: OnceLock<Vec<u32>> = OnceLock::new();
+    let tags = TAGS.get_or_init(|| {
+        let mut tags = vec![u32::MAX; usize::from(SLOTS)];
+        let mut missing = tags.len();
+        for number in 0.. {
+            let tag = &mut tags[usize::from(hash_slot(number.to_string().as_bytes()))];
+            if *tag == u32::MAX {
+                *tag = number;
+                missing -= 1;
+            }
+            if missing == 0 {
+                break;
+            }
+        }
+        tags
+    });
+    format!("tollgate:fence:{{{}}}", tags[usize::from(slot % SLOTS)]).into_bytes()
+}
+
 impl Script {
     pub(super) fn new(text: &'static str) -> Self {
         Self { text, sha: redis::Script::new(text).get_hash().to_owned() }
@@ -76,10 +106,10 @@ impl Script {
         cmd
     }
 
-    /// The command that calls the script with one key. Its arguments are to be added.
-    pub(crate) fn call_for(&self, key: &str) -> redis::Cmd {
+    /// The command that calls the script with these keys. Its arguments are to be added.
+    pub(crate) fn call_for(&self, keys: &[&str]) -> redis::Cmd {
         let mut cmd = redis::cmd("EVALSHA");
-        cmd.arg(&self.sha).arg(1).arg(key);
+        cmd.arg(&self.sha).arg(keys.len()).arg(keys);
         cmd
     }
 
@@ -154,6 +184,14 @@ const PREFIX: &[u8] = b"tollgate:";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_hash_slot_has_a_fence() {
+        for slot in [0, 1, 8_191, 16_383] {
+            assert_eq!(hash_slot(&fence_key(slot, true)), slot);
+        }
+        assert_eq!(fence_key(7, false), b"tollgate:fence");
+    }
 
     #[test]
     fn a_key_is_short_plain_and_its_own() {

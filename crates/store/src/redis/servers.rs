@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tollgate_limiter::Monotonic;
 
 pub(super) use super::hash_slot::hash_slot;
-pub(super) use super::link::Called;
+pub(super) use super::link::{Called, MakeCmd};
 
 use super::beat::{self, Beat, InstanceId};
 use super::cluster;
@@ -167,6 +167,17 @@ impl Servers {
         }
     }
 
+    /// True once after an operator has changed a bucket: what is remembered of refusals may not be so any more.
+    pub(super) fn is_changed(&self) -> bool {
+        self.setting.beat.is_changed()
+    }
+
+    /// Lets every instance know that a bucket was changed by an operator: within a beat.
+    pub(super) async fn tell_change(&self) -> Result<(), StoreError> {
+        let (beat, slot) = (&self.setting.beat, hash_slot(beat::KEY.as_bytes()));
+        self.call(slot, beat.script(), beat.tell_change()).await.map(drop)
+    }
+
     pub(super) fn options(&self) -> &RedisOptions {
         &self.setting.options
     }
@@ -189,9 +200,14 @@ impl Servers {
     /// it is loaded and called again; a node that sends us on has not run it either; a call without an answer may have
     /// run, so it is not repeated. Failures are counted, and open the breaker of the server that is to blame.
     pub(super) async fn call(&self, slot: u16, script: &Script, cmd: redis::Cmd) -> Result<Called, StoreError> {
+        self.call_run(slot, script, &|_| cmd.clone()).await
+    }
+
+    /// As [`Servers::call`], of a command that says which run of the server it goes to.
+    pub(super) async fn call_run(&self, slot: u16, script: &Script, cmd: &MakeCmd<'_>) -> Result<Called, StoreError> {
         let deadline = self.setting.options.deadline;
         let mut asked = None;
-        let answer = tokio::time::timeout(deadline, self.ask(slot, script, &cmd, &mut asked)).await;
+        let answer = tokio::time::timeout(deadline, self.ask(slot, script, cmd, &mut asked)).await;
         let error = match answer {
             Ok(Ok(called)) => return Ok(called),
             Ok(Err(error)) => error,
@@ -212,7 +228,7 @@ impl Servers {
         &self,
         slot: u16,
         script: &Script,
-        cmd: &redis::Cmd,
+        cmd: &MakeCmd<'_>,
         asked: &mut Option<Arc<Node>>,
     ) -> Result<Called, StoreError> {
         let mut asking = Asking::Owner;

@@ -160,6 +160,8 @@ impl RedisStore {
         let cmd = script.amend(&digest, &meter.quota, meter.max_delay, slots);
         self.servers.call(hash_slot(&key_name(&digest)), script, cmd).await?;
         self.book.forget_denial(meter.hasher.hash(key));
+        // The others find out in their time; the bucket is as it was wanted.
+        let _ = self.servers.tell_change().await;
         Ok(())
     }
 
