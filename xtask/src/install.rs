@@ -1,13 +1,15 @@
-//! What the tests need besides the Rust toolchain, from Debian's packages.
+//! What the tests need besides the Rust toolchain, from Debian's packages and, because Debian 12 has none, Valkey from
+//! Python's.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// (what must be there, the package that brings it, what it is for)
 const NEEDED: &[(Needed, &str, &str)] = &[
     (Needed::Program("redis-server"), "redis-server", "the shared store is tested on a real one"),
     (Needed::File("faketime/libfaketime.so.1"), "libfaketime", "instances run with clocks that differ"),
+    (Needed::Python("ensurepip"), "python3-venv", "Valkey comes as a Python package"),
     (Needed::Program("g++"), "g++", "the fuzzing engine is written in C++"),
 ];
 
@@ -16,6 +18,8 @@ enum Needed {
     Program(&'static str),
     /// A file in a library directory of the system.
     File(&'static str),
+    /// A module of Python's.
+    Python(&'static str),
 }
 
 impl Needed {
@@ -24,6 +28,11 @@ impl Needed {
             Self::Program(name) => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
                 std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
+            }
+            Self::Python(module) => {
+                let import = format!("import {module}");
+                let python = Command::new("python3").args(["-c", &import]).stderr(Stdio::null()).status();
+                python.is_ok_and(|status| status.success())
             }
             Self::File(name) => library_directories().iter().any(|directory| directory.join(name).is_file()),
         }
@@ -38,6 +47,11 @@ fn library_directories() -> Vec<PathBuf> {
 
 /// Installs what is missing.
 pub(crate) fn missing() -> Result<(), String> {
+    packages()?;
+    crate::valkey::install()
+}
+
+fn packages() -> Result<(), String> {
     let missing: Vec<_> = NEEDED.iter().filter(|(needed, ..)| !needed.is_there()).collect();
     if missing.is_empty() {
         return Ok(());

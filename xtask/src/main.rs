@@ -11,6 +11,7 @@
 mod install;
 mod steps;
 mod tidy;
+mod valkey;
 
 use std::process::ExitCode;
 

@@ -22,7 +22,7 @@ pub use message::Message;
 pub use oracle::{Admission, certain_excess};
 pub use port::free_port;
 pub use raw_client::{RawClient, http_get};
-pub use redis::Redis;
+pub use redis::{Program, Redis};
 pub use redis_cluster::RedisCluster;
 pub use redis_sentinels::RedisSentinels;
 pub use upstream::{Gate, Peer, Upstream};

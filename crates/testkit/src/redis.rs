@@ -21,7 +21,31 @@ pub struct Redis {
     child: Option<Child>,
     directory: TempDir,
     port: u16,
+    program: Program,
     kind: Kind,
+}
+
+/// Which server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// What is in the path: Redis, or Valkey if there is no Redis.
+    Redis,
+    /// Valkey: in the path, or where `cargo xtask install` puts it.
+    Valkey,
+}
+
+impl Program {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Redis, Self::Valkey];
+
+    /// Where it may be.
+    fn candidates(self) -> Vec<PathBuf> {
+        let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/valkey/valkey-server");
+        match self {
+            Self::Redis => vec!["redis-server".into(), "valkey-server".into()],
+            Self::Valkey => vec!["valkey-server".into(), installed.into()],
+        }
+    }
 }
 
 /// What the program is to be.
@@ -35,7 +59,7 @@ impl Redis {
     /// Starts a server with nothing special about it.
     ///
     /// # Panics
-    /// When there is no `redis-server` or `valkey-server` in the path, or it does not answer within ten seconds.
+    /// When the program is not there, or does not answer within ten seconds.
     pub fn start() -> Self {
         Self::with_config(&[])
     }
@@ -46,26 +70,34 @@ impl Redis {
     /// # Panics
     /// As [`Redis::start`].
     pub fn with_config(lines: &[&str]) -> Self {
-        Self::launched(Kind::Server, lines)
+        Self::of(Program::Redis, lines)
+    }
+
+    /// Starts a server of this program, with these lines at the end of its configuration.
+    ///
+    /// # Panics
+    /// As [`Redis::start`].
+    pub fn of(program: Program, lines: &[&str]) -> Self {
+        Self::launched(program, Kind::Server, lines)
     }
 
     /// Starts a sentinel with these lines in its configuration, for example `sentinel monitor main 127.0.0.1 6379 2`.
     ///
     /// # Panics
     /// As [`Redis::start`].
-    pub fn sentinel(lines: &[&str]) -> Self {
-        Self::launched(Kind::Sentinel, lines)
+    pub fn sentinel(program: Program, lines: &[&str]) -> Self {
+        Self::launched(program, Kind::Sentinel, lines)
     }
 
-    fn launched(kind: Kind, lines: &[&str]) -> Self {
+    fn launched(program: Program, kind: Kind, lines: &[&str]) -> Self {
         // A port can be taken between being found free and being bound: then there is another.
-        let started = (0..5).find_map(|_| Self::try_start(kind, lines).ok());
+        let started = (0..5).find_map(|_| Self::try_start(program, kind, lines).ok());
         started.unwrap_or_else(|| {
-            Self::try_start(kind, lines).unwrap_or_else(|log| panic!("the store did not start: {log}"))
+            Self::try_start(program, kind, lines).unwrap_or_else(|log| panic!("the store did not start: {log}"))
         })
     }
 
-    fn try_start(kind: Kind, lines: &[&str]) -> Result<Self, String> {
+    fn try_start(program: Program, kind: Kind, lines: &[&str]) -> Result<Self, String> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let port = free_port();
         let config = format!(
@@ -75,7 +107,7 @@ impl Redis {
             lines = lines.join("\n"),
         );
         fs::write(directory.path().join("conf"), config).expect("a writable temporary directory");
-        let mut redis = Self { child: None, directory, port, kind };
+        let mut redis = Self { child: None, directory, port, program, kind };
         redis.launch()?;
         Ok(redis)
     }
@@ -106,6 +138,17 @@ impl Redis {
     /// When it does not accept one.
     pub fn connect(&self) -> Connection {
         Connection::open(self.address()).expect("the store accepts connections")
+    }
+
+    /// As [`Redis::connect`], logged in.
+    ///
+    /// # Panics
+    /// When it does not accept the password.
+    pub fn connect_with(&self, password: &str) -> Connection {
+        let mut connection = self.connect();
+        let reply = connection.command(&["AUTH", password]).expect("the store replies");
+        assert_eq!(reply.text(), "OK");
+        connection
     }
 
     /// Sends one command on a connection of its own.
@@ -172,7 +215,7 @@ impl Redis {
     fn launch(&mut self) -> Result<(), String> {
         // The log is what tells our server from one of somebody else on the same port.
         let _ = fs::remove_file(self.log_path());
-        self.child = Some(spawn(&self.directory.path().join("conf"), self.kind));
+        self.child = Some(spawn(&self.directory.path().join("conf"), self.program, self.kind));
         let word = if self.kind == Kind::Server { "Ready to accept connections" } else { "Sentinel ID is" };
         let mut ready = false;
         wait_until_blocking(
@@ -206,9 +249,9 @@ impl Drop for Redis {
     }
 }
 
-fn spawn(config: &Path, kind: Kind) -> Child {
-    for program in ["redis-server", "valkey-server"] {
-        let mut command = Command::new(program);
+fn spawn(config: &Path, program: Program, kind: Kind) -> Child {
+    for candidate in program.candidates() {
+        let mut command = Command::new(&candidate);
         command.arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if kind == Kind::Sentinel {
             command.arg("--sentinel");
@@ -216,10 +259,10 @@ fn spawn(config: &Path, kind: Kind) -> Child {
         match command.spawn() {
             Ok(child) => return child,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => panic!("{program} cannot be started: {error}"),
+            Err(error) => panic!("{} cannot be started: {error}", candidate.display()),
         }
     }
-    panic!("install redis-server (apt-get install redis-server)");
+    panic!("no {program:?} is there: cargo xtask install brings it");
 }
 
 const STARTUP: Duration = Duration::from_secs(10);
@@ -230,7 +273,12 @@ mod tests {
 
     #[test]
     fn a_store_answers_and_forgets_when_killed() {
-        let mut redis = Redis::start();
+        for program in Program::ALL {
+            answers_and_forgets(Redis::of(program, &[]));
+        }
+    }
+
+    fn answers_and_forgets(mut redis: Redis) {
         assert_eq!(redis.command(&["SET", "key", "1"]).text(), "OK");
         assert_eq!(redis.command(&["INCR", "key"]).integer(), 2);
         let port = redis.port();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::redis::Program;
 use crate::resp::Reply;
 use crate::{Redis, wait_until_blocking};
 
@@ -26,17 +27,17 @@ impl RedisCluster {
         Self::with_config(0, &[])
     }
 
-    /// Three primaries with one replica each.
-    pub fn with_replicas() -> Self {
-        Self::with_config(1, &[])
-    }
-
     /// Three primaries with so many replicas each, and with these lines in the configuration of every node.
     pub fn with_config(replicas: usize, lines: &[&str]) -> Self {
+        Self::of(Program::Redis, replicas, lines)
+    }
+
+    /// The same, of this program.
+    pub fn of(program: Program, replicas: usize, lines: &[&str]) -> Self {
         let timeout = format!("cluster-node-timeout {NODE_TIMEOUT_MS}");
         let own = ["cluster-enabled yes", &timeout, "cluster-replica-validity-factor 0", "repl-diskless-sync-delay 0"];
         let lines = [&own, lines].concat();
-        let node = || Redis::with_config(&lines);
+        let node = || Redis::of(program, &lines);
         let cluster =
             Self { primaries: (0..3).map(|_| node()).collect(), replicas: (0..3 * replicas).map(|_| node()).collect() };
         cluster.form();
@@ -160,7 +161,12 @@ mod tests {
 
     #[test]
     fn a_cluster_serves_every_slot_and_moves_one() {
-        let cluster = RedisCluster::start();
+        for program in Program::ALL {
+            serves_and_moves(&RedisCluster::of(program, 0, &[]));
+        }
+    }
+
+    fn serves_and_moves(cluster: &RedisCluster) {
         assert_eq!(info(cluster.primary(2), "cluster_slots_ok").as_deref(), Some("16384"));
         // `CLUSTER KEYSLOT foo`.
         let slot = 12_182;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::redis::Program;
 use crate::resp::Reply;
 use crate::{Redis, wait_until_blocking};
 
@@ -29,9 +30,14 @@ impl RedisSentinels {
 
     /// With these lines in the configuration of the sentinels.
     pub fn with_config(lines: &[&str]) -> Self {
-        let primary = Redis::with_config(&["repl-diskless-sync-delay 0"]);
+        Self::of(Program::Redis, lines)
+    }
+
+    /// The same, of this program.
+    pub fn of(program: Program, lines: &[&str]) -> Self {
+        let primary = Redis::of(program, &["repl-diskless-sync-delay 0"]);
         let replica =
-            Redis::with_config(&["repl-diskless-sync-delay 0", &format!("replicaof 127.0.0.1 {}", primary.port())]);
+            Redis::of(program, &["repl-diskless-sync-delay 0", &format!("replicaof 127.0.0.1 {}", primary.port())]);
         let name = Self::MASTER_SET;
         let own = [
             format!("sentinel monitor {name} 127.0.0.1 {} 2", primary.port()),
@@ -39,7 +45,7 @@ impl RedisSentinels {
             format!("sentinel failover-timeout {name} 3000"),
         ];
         let lines: Vec<_> = own.iter().map(String::as_str).chain(lines.iter().copied()).collect();
-        let sentinels = (0..3).map(|_| Redis::sentinel(&lines)).collect();
+        let sentinels = (0..3).map(|_| Redis::sentinel(program, &lines)).collect();
         let all = Self { servers: vec![primary, replica], sentinels };
         wait_until_blocking(|| all.is_formed(), PATIENCE);
         all
@@ -107,7 +113,12 @@ mod tests {
 
     #[test]
     fn a_replica_takes_the_place_of_a_dead_primary() {
-        let mut all = RedisSentinels::start();
+        for program in Program::ALL {
+            takes_the_place(RedisSentinels::of(program, &[]));
+        }
+    }
+
+    fn takes_the_place(mut all: RedisSentinels) {
         assert_eq!(all.primary_port(0), all.server(0).port());
         all.server_mut(0).kill();
         wait_until_blocking(|| all.primary_port(0) == all.server(1).port(), PATIENCE);
