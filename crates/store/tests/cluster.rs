@@ -8,18 +8,20 @@ mod instance;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use instance::{Answer, DEADLINE, HOUR, Instance, SECOND, SLACK, Terms, bucket_name, excess, key_name, load, options};
+use instance::{Answer, HOUR, Instance, SECOND, SLACK, Terms, bucket_name, excess, key_name, load, options};
 use tollgate_limiter::{DecisionSource, FailurePolicy};
 use tollgate_store::{ErrorKind, Health, NodeRole, RedisOptions, Topology};
 use tollgate_testkit::resp::Reply;
-use tollgate_testkit::{RedisCluster, wait_until};
+use tollgate_testkit::{Program, RedisCluster, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENT: Duration = Duration::from_secs(3);
 const TERMS: Terms = (100, SECOND, 20);
 const KEYS: usize = 24;
 
+/// With a deadline that a node of a loaded machine meets: here nodes die, and do not fall silent.
 fn cluster_of(seeds: Vec<String>) -> RedisOptions {
-    options(Topology::Cluster { seeds })
+    RedisOptions { deadline: PATIENT, connect_timeout: PATIENT, ..options(Topology::Cluster { seeds }) }
 }
 
 async fn instances(cluster: &RedisCluster, count: usize) -> Vec<Arc<Instance>> {
@@ -74,11 +76,29 @@ async fn instances_share_their_limits_over_all_nodes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slots_that_move_under_load_cost_nobody_a_verdict() {
-    let cluster = RedisCluster::start();
-    let instances = instances(&cluster, 2).await;
+    for program in Program::ALL {
+        slots_move(&RedisCluster::of(program, 0, &[])).await;
+    }
+}
+
+async fn slots_move(cluster: &RedisCluster) {
+    let mut instances = instances(cluster, 1).await;
+    // The rights that the hint names are enough for all that happens here.
+    let rights = ErrorKind::Permission.hint().split(": ").nth(1).unwrap();
+    let user: Vec<_> = ["ACL", "SETUSER", "gateway", "on", ">secret"].into_iter().chain(rights.split(' ')).collect();
+    for node in 0..3 {
+        assert_eq!(cluster.primary(node).command(&user).text(), "OK");
+    }
+    let gateway = RedisOptions {
+        username: "gateway".into(),
+        password: "secret".into(),
+        strict: true,
+        ..cluster_of(cluster.endpoints())
+    };
+    instances.push(Instance::ready(gateway, TERMS, FailurePolicy::Deny).await);
     // Every key has its bucket, so that it is known which slots to move.
     load(&instances, 4, KEYS, tokio::time::sleep(SECOND)).await;
-    let slots: Vec<_> = keys_at(&cluster, 0).iter().map(|key| keyslot(&cluster, key)).collect();
+    let slots: Vec<_> = keys_at(cluster, 0).iter().map(|key| keyslot(cluster, key)).collect();
     assert!(!slots.is_empty());
     let mut moved = 0;
     let answers = load(&instances, 4, KEYS, async {
@@ -144,12 +164,13 @@ async fn a_node_that_dies_is_missed_by_its_own_keys_until_its_replica_is_promote
     let (first, last) = cluster.range(1);
     for key in lost {
         let slot = keyslot(&cluster, &bucket_name(&key_name(key)));
-        assert!((first..=last).contains(&slot), "key {key} of slot {slot} was another's");
+        let errors = [instances[0].all_errors(), instances[1].all_errors()];
+        assert!((first..=last).contains(&slot), "key {key} of slot {slot} was another's: {errors:?}");
     }
     let excess = excess(TERMS, &answers);
     assert!(excess <= 0.0, "{excess} too many in some window");
     let slowest = answers.iter().map(|answer| answer.answered - answer.sent).max().unwrap();
-    assert!(slowest < DEADLINE + SLACK, "{slowest:?}");
+    assert!(slowest < PATIENT, "{slowest:?}");
 }
 
 #[tokio::test]
@@ -160,7 +181,7 @@ async fn a_cluster_that_is_down_is_no_error_and_its_return_is_noticed() {
     cluster.primary_mut(2).kill();
     let asked = Instant::now();
     instance.decide("a").await;
-    assert!(asked.elapsed() < DEADLINE + SLACK);
+    assert!(asked.elapsed() < PATIENT);
     let down =
         || matches!(cluster.primary(0).command(&["GET", "x"]), Reply::Error(error) if error.starts_with("CLUSTERDOWN"));
     wait_until(down, PATIENCE).await;

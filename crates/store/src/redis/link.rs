@@ -198,9 +198,7 @@ impl Link {
     }
 
     fn refusal(&self, error: redis::RedisError, line: &Line) -> Refusal {
-        if self.setting.options.is_cluster()
-            && let Some(redirect) = Redirect::read(&error, &self.address)
-        {
+        if let Some(redirect) = self.redirect(&error) {
             return Refusal::Redirected(redirect);
         }
         let error = StoreError::from(error);
@@ -209,6 +207,11 @@ impl Link {
             self.open(&error, |current| current == line.number);
         }
         Refusal::Failed(error)
+    }
+
+    /// Whom a node of a cluster names instead of itself.
+    fn redirect(&self, error: &redis::RedisError) -> Option<Redirect> {
+        if self.setting.options.is_cluster() { Redirect::read(error, &self.address) } else { None }
     }
 
     async fn call_on(
@@ -235,6 +238,18 @@ impl Link {
         let line = self.line.lock().clone();
         let mut line = line.ok_or_else(StoreError::not_connected)?;
         within(self.setting.options.deadline, send(&mut line.connection, cmd)).await
+    }
+
+    /// Finds out whether a server that nobody asks for anything is still there.
+    pub(super) async fn ping(&self) {
+        if !self.is_closed() {
+            return;
+        }
+        match self.query(&redis::cmd("PING")).await {
+            Ok(_) => self.timeouts.store(0, Ordering::Relaxed),
+            Err(error) if error.kind == ErrorKind::Timeout => self.on_timeout(&error),
+            Err(error) => self.on_failure(&error),
+        }
     }
 
     /// The connection, while the breaker is closed. Waits for the first attempt to connect.
@@ -369,13 +384,17 @@ impl Link {
         let answer = within(options.deadline, async {
             match ask(connection, &probe, Asking::Owner).await {
                 // It may be about to take over the hash slot.
-                Err(error) if options.is_cluster() && error.redirect_node().is_some() => {
-                    ask(connection, &probe, Asking::Importer).await
-                }
-                answer => answer,
+                Err(error) if self.redirect(&error).is_some() => Ok(ask(connection, &probe, Asking::Importer).await),
+                answer => Ok(answer),
             }
         });
-        check_probe(answer.await?)
+        match answer.await? {
+            Ok(value) => check_probe(value),
+            Err(error) if self.redirect(&error).is_some() => {
+                Err(StoreError::new(ErrorKind::HashSlot, "it is not responsible any more for what it was"))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn connect(self: &Arc<Self>, number: u64) -> redis::RedisResult<MultiplexedConnection> {

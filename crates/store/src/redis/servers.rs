@@ -143,16 +143,28 @@ impl Servers {
         if !self.is_cluster() {
             tokio::time::sleep(jitter.spread(beat::EVERY)).await;
         }
-        let (beat, slot) = (&self.setting.beat, hash_slot(beat::KEY.as_bytes()));
-        while !beat.has_left() {
-            // While the store is away the last number stands.
-            if !self.is_open(slot)
-                && let Ok(called) = self.call(slot, beat.script(), beat.say()).await
-                && let Err(error) = beat.on_answer(&called.value, called.received)
-            {
-                self.on_failure(slot, &error);
-            }
+        while !self.setting.beat.has_left() {
+            tokio::join!(self.say_so(), self.ping());
             tokio::time::sleep(jitter.spread(beat::EVERY)).await;
+        }
+    }
+
+    /// Says that this instance is there. While the store is away the last number of instances stands.
+    async fn say_so(&self) {
+        let (beat, slot) = (&self.setting.beat, hash_slot(beat::KEY.as_bytes()));
+        if !self.is_open(slot)
+            && let Ok(called) = self.call(slot, beat.script(), beat.say()).await
+            && let Err(error) = beat.on_answer(&called.value, called.received)
+        {
+            self.on_failure(slot, &error);
+        }
+    }
+
+    /// Notices nodes of a cluster that are gone although nobody asks them: only one of them is told about instances.
+    async fn ping(&self) {
+        if self.is_cluster() {
+            let map = self.map();
+            futures_util::future::join_all(map.owners().map(|node| node.link.ping())).await;
         }
     }
 

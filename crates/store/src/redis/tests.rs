@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use redis::aio::ConnectionLike as _;
 use tollgate_limiter::shared::{self, Bucket, FENCE, LeaseAsk, Step, Stepped};
 use tollgate_limiter::{Ask, Quota, Run, Span, Timestamp};
-use tollgate_testkit::redis::Redis;
+use tollgate_testkit::{Program, Redis};
 
 use super::reply::{self, Most};
 use super::script::{self, Fence, KeyAsk, Script, key_name};
@@ -230,16 +230,18 @@ impl Twins {
 
 #[tokio::test]
 async fn the_scripts_and_the_steps_are_twins() {
-    let seed = UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1;
-    let mut twins = Twins::on(Redis::start(), seed).await;
-    for round in 0..600_u32 {
-        let mut digest = [0; 16];
-        digest[..4].copy_from_slice(&round.to_be_bytes());
-        twins.play(digest, &format!("seed {seed}, round {round}")).await;
+    for program in Program::ALL {
+        let seed = UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1;
+        let mut twins = Twins::on(Redis::of(program, &[]), seed).await;
+        for round in 0..600_u32 {
+            let mut digest = [0; 16];
+            digest[..4].copy_from_slice(&round.to_be_bytes());
+            twins.play(digest, &format!("{program:?}, seed {seed}, round {round}")).await;
+        }
+        let Twins { written, lent, healed, returned, .. } = twins;
+        let happened = [written, lent, healed, returned];
+        assert!(happened.iter().all(|count| *count > 100), "seed {seed}: too little was tried: {happened:?}");
     }
-    let Twins { written, lent, healed, returned, .. } = twins;
-    let happened = [written, lent, healed, returned];
-    assert!(happened.iter().all(|count| *count > 100), "seed {seed}: too little was tried: {happened:?}");
 }
 
 /// Several buckets in one call are decided as if each had been asked for alone, and one that cannot be read does not

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use tollgate_limiter::{Criterion, Decision, DecisionSource, FailurePolicy, KeyBytes, Limit, Quota, Source, Verdict};
 use tollgate_store::{
-    BoundLimit, Clock, ErrorKind, Health, MemoryOptions, RedisOptions, RedisStore, Store, StoreError, Stores, Topology,
+    BoundLimit, Clock, ErrorKind, Health, MemoryOptions, RedisOptions, RedisStore, Reply, Store, StoreError, Stores,
+    Topology,
 };
 use tollgate_testkit::{Admission, certain_excess, wait_until};
 
@@ -24,7 +25,7 @@ pub(crate) type Terms = (u64, Duration, u64);
 /// One instance: stores of its own on a runtime of the test's.
 pub(crate) struct Instance {
     // Keeps the stores, which hold theirs weakly.
-    pub(crate) stores: Stores,
+    stores: Stores,
     pub(crate) redis: Arc<RedisStore>,
     limit: Arc<BoundLimit>,
 }
@@ -73,6 +74,23 @@ impl Instance {
         let instance = Self::start(options, terms, policy);
         instance.is_available().await;
         Arc::new(instance)
+    }
+
+    /// Takes other options, as a reload of the configuration does: the old store goes as soon as nobody uses it. One
+    /// request for `key` was under way by then.
+    pub(crate) async fn reload(self: Arc<Self>, options: RedisOptions, key: &str) -> (Arc<Self>, Decision) {
+        let (key, limit) = (KeyBytes::from(Source::Host(key)), self.limit.limit().clone());
+        let reply = self.limit.ask(&key);
+        let Self { stores, redis, limit: before } = Arc::into_inner(self).expect("nobody else uses it");
+        let store = stores.redis(options);
+        let Store::Redis(next) = store.clone() else { unreachable!("it was made as one") };
+        let limit = stores.bind(limit, store);
+        drop((redis, before));
+        let decision = match reply {
+            Reply::Now(decision) => decision,
+            Reply::Later(pending) => pending.decision().await,
+        };
+        (Arc::new(Self { stores, redis: next, limit }), decision)
     }
 
     pub(crate) async fn is_available(&self) {
