@@ -286,6 +286,22 @@ async fn no_more_connections_wait_than_may() {
     wait_until(|| upstream.open_connections() == 2, PATIENCE).await;
 }
 
+#[test]
+fn idle_connections_end_with_the_runtime_that_they_belong_to() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let upstream = Upstream::answering(OK);
+    let first = runtime();
+    first.block_on(async {
+        let front = Front::before(&upstream).await;
+        for _ in 0..2 {
+            assert_eq!(front.get("/").await.text(), "ok");
+        }
+    });
+    assert_eq!((upstream.connections(), upstream.open_connections()), (1, 1));
+    drop(first);
+    runtime().block_on(wait_until(|| upstream.open_connections() == 0, PATIENCE));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_runtime_of_many_threads_serves_as_well() {
     let upstream = Upstream::start(|peer| {
