@@ -98,7 +98,9 @@ async fn slots_move(cluster: &RedisCluster) {
     instances.push(Instance::ready(gateway, TERMS, FailurePolicy::Deny).await);
     // Every key has its bucket, so that it is known which slots to move.
     load(&instances, 4, KEYS, tokio::time::sleep(SECOND)).await;
-    let slots: Vec<_> = keys_at(cluster, 0).iter().map(|key| keyslot(cluster, key)).collect();
+    let mut slots: Vec<_> = keys_at(cluster, 0).iter().map(|key| keyslot(cluster, key)).collect();
+    slots.sort_unstable();
+    slots.dedup();
     assert!(!slots.is_empty());
     let mut moved = 0;
     let answers = load(&instances, 4, KEYS, async {
@@ -229,4 +231,41 @@ async fn a_slot_without_an_owner_is_missed_alone() {
     cluster.primary(0).command(&["CLUSTER", "ADDSLOTS", &slot.to_string()]);
     instance.is_available().await;
     assert_eq!(instance.decide("a").await.source, DecisionSource::Store);
+}
+
+#[tokio::test]
+async fn keys_that_are_on_two_nodes_for_a_moment_are_asked_for_again_and_nobody_else_is_hurt() {
+    let cluster = RedisCluster::start();
+    // Whoever is strict asks for a bucket and its fence together.
+    let strict = RedisOptions { strict: true, ..cluster_of(cluster.endpoints()) };
+    let first = Instance::ready(strict.clone(), (1, HOUR, 100), FailurePolicy::Deny).await;
+    let instance = Instance::ready(strict, (1, HOUR, 100), FailurePolicy::Deny).await;
+    let bucket = bucket_name("a");
+    let slot = keyslot(&cluster, &bucket);
+    let from = cluster.primary_of(slot);
+    let to = (from + 1) % 3;
+    assert_eq!(first.decide("a").await.source, DecisionSource::Store);
+
+    // The fence is here, the bucket would be there.
+    cluster.begin_move(slot, from, to);
+    cluster.primary(from).command(&["DEL", &bucket]);
+    let asked = Instant::now();
+    assert_eq!(instance.decide("a").await.source, DecisionSource::Policy);
+    assert!(asked.elapsed() >= Duration::from_millis(150), "it was tried again: {:?}", asked.elapsed());
+    assert_eq!(instance.all_errors(), [("hash_slot", 1)]);
+    assert_eq!(instance.redis.health(), Health::Available, "the node is not to blame");
+    for key in 0..KEYS {
+        assert_eq!(instance.decide(&key_name(key)).await.source, DecisionSource::Store);
+    }
+
+    // The move ends while a call waits for that.
+    let waiting = tokio::spawn({
+        let instance = instance.clone();
+        async move { instance.decide("a").await.source }
+    });
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    cluster.move_keys(slot, from, to);
+    cluster.end_move(slot, from, to);
+    assert_eq!(waiting.await.unwrap(), DecisionSource::Store);
+    assert_eq!(instance.all_errors(), [("hash_slot", 1)]);
 }

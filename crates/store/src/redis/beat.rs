@@ -72,7 +72,7 @@ impl Beat {
     }
 
     /// The command that lets everybody know that a bucket was changed.
-    pub(super) fn tell_change(&self) -> redis::Cmd {
+    pub(super) fn tell_change() -> redis::Cmd {
         let InstanceId(change) = InstanceId::random();
         let mut cmd = redis::cmd("SET");
         cmd.arg(CHANGES).arg(&*change).arg("PX").arg(CHANGE_LASTS.as_millis() as u64);

@@ -82,6 +82,8 @@ pub(super) struct Called {
 pub(super) enum Refusal {
     /// Somebody else is to be asked.
     Redirected(Redirect),
+    /// The keys of the call are on two nodes for the moment.
+    Divided,
     /// It failed.
     Failed(StoreError),
 }
@@ -200,6 +202,9 @@ impl Link {
     fn refusal(&self, error: redis::RedisError, line: &Line) -> Refusal {
         if let Some(redirect) = self.redirect(&error) {
             return Refusal::Redirected(redirect);
+        }
+        if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::TryAgain) {
+            return Refusal::Divided;
         }
         let error = StoreError::from(error);
         if error.kind.concerns_the_server() {

@@ -61,11 +61,11 @@ pub(crate) struct Fence<'a> {
 /// The fence for the buckets of a hash slot: one for each in a cluster, where the keys of a call are of one slot, else one
 /// for all.
 pub(crate) fn fence_key(slot: u16, is_cluster: bool) -> Vec<u8> {
+    // Some number whose digits, as a hash tag, fall into each slot.
+    static TAGS: OnceLock<Vec<u32>> = OnceLock::new();
     if !is_cluster {
         return b"tollgate:fence".to_vec();
     }
-    // Some number whose digits, as a hash tag, fall into each slot.
-    static TAGS: OnceLock<Vec<u32>> = OnceLock::new();
     let tags = TAGS.get_or_init(|| {
         let mut tags = vec![u32::MAX; usize::from(SLOTS)];
         let mut missing = tags.len();

@@ -101,6 +101,9 @@ pub(super) struct Servers {
 const FOREIGN_SAID_EVERY: Duration = Duration::from_secs(60);
 /// More often a call is not sent on: nodes that send it in circles do not know themselves.
 const REDIRECTS_MAX: usize = 5;
+/// How long a call rests at first whose keys are on two nodes; twice as long each time after. A slot moves in
+/// milliseconds, or in seconds if it is full.
+const DIVIDED_REST: Duration = Duration::from_millis(5);
 
 impl Servers {
     /// The servers that `options` name. [`Servers::run`] will connect them; `scripts` are loaded on every connection,
@@ -187,7 +190,7 @@ impl Servers {
     /// Lets every instance know that a bucket was changed by an operator: within a beat.
     pub(super) async fn tell_change(&self) -> Result<(), StoreError> {
         let (beat, slot) = (&self.setting.beat, hash_slot(beat::KEY.as_bytes()));
-        self.call(slot, beat.script(), beat.tell_change()).await.map(drop)
+        self.call(slot, beat.script(), Beat::tell_change()).await.map(drop)
     }
 
     pub(super) fn options(&self) -> &RedisOptions {
@@ -245,18 +248,23 @@ impl Servers {
     ) -> Result<Called, StoreError> {
         let mut asking = Asking::Owner;
         let mut node = self.node(slot).await?;
+        let mut rest = DIVIDED_REST;
         for _ in 0..=REDIRECTS_MAX {
-            let redirect = match asked.insert(node).link.call(script, cmd, asking).await {
+            (node, asking) = match asked.insert(node).link.call(script, cmd, asking).await {
                 Ok(called) => return Ok(called),
                 Err(Refusal::Failed(error)) => return Err(error),
-                Err(Refusal::Redirected(redirect)) => redirect,
-            };
-            (node, asking) = match redirect {
-                Redirect::Moved { slot, to } => (self.on_moved(slot, to), Asking::Owner),
-                Redirect::Ask { to } => (self.on_ask(slot, to), Asking::Importer),
+                Err(Refusal::Redirected(Redirect::Moved { slot, to })) => (self.on_moved(slot, to), Asking::Owner),
+                Err(Refusal::Redirected(Redirect::Ask { to })) => (self.on_ask(slot, to), Asking::Importer),
+                Err(Refusal::Divided) => {
+                    // Nobody is to blame if that takes all the time there is.
+                    *asked = None;
+                    tokio::time::sleep(rest).await;
+                    rest *= 2;
+                    (self.node(slot).await?, Asking::Owner)
+                }
             };
         }
-        Err(StoreError::new(ErrorKind::HashSlot, format!("nodes send calls for slot {slot} in circles")))
+        Err(StoreError::new(ErrorKind::HashSlot, format!("slot {slot} is on its way from one node to another")))
     }
 
     /// The server responsible for `slot`. Waits until it was first tried to learn who that is.
