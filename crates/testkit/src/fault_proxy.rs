@@ -6,16 +6,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
+
 /// A TCP proxy before a server, in whose hands its connections are.
 ///
 /// What it does to bytes is said with [`FaultProxy::set`] and holds for the connections that exist and for new ones,
-/// from the next byte on. What it does to connections ([`FaultProxy::cut`], [`FaultProxy::refuse`]) happens before
-/// the call returns.
+/// from the next byte on. What it does to connections ([`FaultProxy::cut`], [`FaultProxy::half_close`],
+/// [`FaultProxy::refuse`], [`FaultProxy::ignore`]) happens before the call returns.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
     shared: Arc<Shared>,
     accepting: Option<thread::JoinHandle<()>>,
+    ignoring: Option<Ignoring>,
 }
 
 /// What happens to bytes on their way.
@@ -28,11 +31,27 @@ pub enum Fault {
     Delay(Duration),
     /// Nothing moves in either direction until the fault changes; nothing is lost.
     Stall,
+    /// What the client says arrives. What the server answers waits until the fault changes; nothing is lost.
+    StallReplies,
     /// What the client says arrives, what the server answers is lost, and the connection stays open.
     LoseReplies,
     /// What the client says arrives; the connection is closed when the server answers. The client cannot know whether
     /// its command was executed. It was.
     CutOnReply,
+    /// Every byte that the server answers arrives as another one.
+    Garble,
+    /// Whatever the server answers, the client reads this instead.
+    Say(&'static [u8]),
+}
+
+impl Fault {
+    fn holds(self, direction: Direction) -> bool {
+        match self {
+            Self::Stall => true,
+            Self::StallReplies => direction == Direction::ToClient,
+            _ => false,
+        }
+    }
 }
 
 impl FaultProxy {
@@ -43,7 +62,7 @@ impl FaultProxy {
     pub fn start(upstream: SocketAddr) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::free_port()));
         let shared = Arc::new(Shared { upstream, state: Mutex::default(), changed: Condvar::new() });
-        let mut proxy = Self { address, shared, accepting: None };
+        let mut proxy = Self { address, shared, accepting: None, ignoring: None };
         proxy.accept();
         proxy
     }
@@ -67,13 +86,21 @@ impl FaultProxy {
     /// Cuts every connection. New ones are accepted.
     pub fn cut(&self) {
         let mut state = self.shared.state();
-        for stream in state.streams.drain(..) {
-            // It may have been closed by its peer.
-            let _ = stream.shutdown(Shutdown::Both);
+        for Connection { client, server, .. } in state.connections.drain(..) {
+            // Either may have been closed by its peer.
+            let _ = client.shutdown(Shutdown::Both);
+            let _ = server.shutdown(Shutdown::Both);
         }
         state.cuts += 1;
         drop(state);
         self.shared.changed.notify_all();
+    }
+
+    /// Says no more on any connection, and says so: clients read the end, and may go on talking.
+    pub fn half_close(&self) {
+        for connection in &self.shared.state().connections {
+            let _ = connection.client.shutdown(Shutdown::Write);
+        }
     }
 
     /// Cuts every connection and stops listening, so that new ones are refused by the kernel.
@@ -86,11 +113,22 @@ impl FaultProxy {
         self.cut();
     }
 
-    /// Listens again after [`FaultProxy::refuse`], on the same port.
+    /// Cuts every connection, and neither accepts nor refuses new ones: the kernel drops what they send, as a firewall
+    /// does that says nothing.
+    ///
+    /// # Panics
+    /// When the port is taken.
+    pub fn ignore(&mut self) {
+        self.refuse();
+        self.ignoring = Some(Ignoring::on(self.address).expect("the port of the fault proxy is free"));
+    }
+
+    /// Listens again after [`FaultProxy::refuse`] or [`FaultProxy::ignore`], on the same port.
     ///
     /// # Panics
     /// When the port is taken.
     pub fn accept(&mut self) {
+        self.ignoring = None;
         if self.accepting.is_some() {
             return;
         }
@@ -113,6 +151,26 @@ impl Drop for FaultProxy {
     }
 }
 
+// === impl Ignoring ===
+
+/// A port whose queue of connections that nobody accepts is full.
+#[derive(Debug)]
+struct Ignoring {
+    _listener: Socket,
+    _queue: Vec<TcpStream>,
+}
+
+impl Ignoring {
+    fn on(address: SocketAddr) -> io::Result<Self> {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        listener.set_reuse_address(true)?;
+        listener.bind(&address.into())?;
+        listener.listen(0)?;
+        let next = || TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok();
+        Ok(Self { _listener: listener, _queue: std::iter::from_fn(next).collect() })
+    }
+}
+
 // === impl Shared ===
 
 #[derive(Debug)]
@@ -130,7 +188,15 @@ struct State {
     accepted: usize,
     /// How often everything was cut. A connection of an earlier time is dead, whatever its threads hold.
     cuts: u64,
-    streams: Vec<TcpStream>,
+    connections: Vec<Connection>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    /// Tells it from the others: how many were accepted before it.
+    number: usize,
+    client: TcpStream,
+    server: TcpStream,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,11 +224,13 @@ impl Shared {
         let server = TcpStream::connect(self.upstream)?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
-        let birth = {
+        let (number, birth) = {
             let mut state = self.state();
+            let connection =
+                Connection { number: state.accepted, client: client.try_clone()?, server: server.try_clone()? };
             state.accepted += 1;
-            state.streams.extend([client.try_clone()?, server.try_clone()?]);
-            state.cuts
+            state.connections.push(connection);
+            (state.accepted - 1, state.cuts)
         };
         for (from, to, direction) in
             [(client.try_clone()?, server.try_clone()?, Direction::ToServer), (server, client, Direction::ToClient)]
@@ -173,6 +241,7 @@ impl Shared {
                 let _ = shared.pump(&from, &to, direction, birth);
                 let _ = from.shutdown(Shutdown::Both);
                 let _ = to.shutdown(Shutdown::Both);
+                shared.state().connections.retain(|connection| connection.number != number);
             });
         }
         Ok(())
@@ -185,22 +254,32 @@ impl Shared {
             if read == 0 {
                 return Ok(());
             }
-            match (self.pass(birth), direction) {
-                (None, _) | (Some(Fault::CutOnReply), Direction::ToClient) => return Ok(()),
-                (Some(Fault::LoseReplies), Direction::ToClient) => continue,
-                (Some(Fault::Delay(delay)), Direction::ToClient) => thread::sleep(delay),
-                _ => {}
+            let Some(fault) = self.pass(direction, birth) else { return Ok(()) };
+            let bytes = &mut buffer[..read];
+            if direction == Direction::ToClient {
+                match fault {
+                    Fault::CutOnReply => return Ok(()),
+                    Fault::LoseReplies => continue,
+                    Fault::Delay(delay) => thread::sleep(delay),
+                    // No byte stays what it was, and most are not even ASCII any more.
+                    Fault::Garble => bytes.iter_mut().for_each(|byte| *byte ^= 0xA5),
+                    Fault::Say(words) => {
+                        to.write_all(words)?;
+                        continue;
+                    }
+                    Fault::None | Fault::Stall | Fault::StallReplies => {}
+                }
             }
-            to.write_all(&buffer[..read])?;
+            to.write_all(bytes)?;
         }
     }
 
-    /// Waits while everything is stalled, and says what is to be done then; `None` if the connection was cut.
-    fn pass(&self, birth: u64) -> Option<Fault> {
+    /// Waits while this direction is stalled, and says what is to be done then; `None` if the connection was cut.
+    fn pass(&self, direction: Direction, birth: u64) -> Option<Fault> {
         let state = self.state();
         let state = self
             .changed
-            .wait_while(state, |state| state.fault == Fault::Stall && state.cuts == birth)
+            .wait_while(state, |state| state.fault.holds(direction) && state.cuts == birth)
             .expect("no thread panics while it holds the state");
         (state.cuts == birth).then_some(state.fault)
     }
@@ -211,6 +290,7 @@ mod tests {
     use super::*;
     use crate::Redis;
     use crate::resp::Connection;
+    use crate::wait_until_blocking;
 
     fn store() -> (Redis, FaultProxy) {
         let redis = Redis::start();
@@ -270,5 +350,58 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         proxy.accept();
         assert!(Connection::open(proxy.address()).unwrap().command(&["PING"]).is_ok());
+    }
+
+    #[test]
+    fn stalled_replies_are_late_and_their_commands_are_not() {
+        let (redis, proxy) = store();
+        let mut connection = Connection::open(proxy.address()).unwrap();
+        connection.set_patience(Duration::from_millis(20));
+        proxy.set(Fault::StallReplies);
+        assert!(connection.command(&["INCR", "key"]).is_err());
+        wait_until_blocking(|| redis.command(&["EXISTS", "key"]).integer() == 1, Duration::from_secs(5));
+        connection.set_patience(Duration::from_secs(5));
+        proxy.set(Fault::None);
+        assert_eq!(connection.command(&["ECHO", "x"]).unwrap().integer(), 1);
+    }
+
+    #[test]
+    fn replies_are_not_what_they_were() {
+        let (_redis, proxy) = store();
+        for (fault, expected) in [(Fault::Garble, None), (Fault::Say(b":7\r\n"), Some(7))] {
+            let mut connection = Connection::open(proxy.address()).unwrap();
+            proxy.set(fault);
+            connection.set_patience(Duration::from_millis(100));
+            assert_eq!(connection.command(&["INCR", "key"]).ok().map(|reply| reply.integer()), expected);
+        }
+    }
+
+    #[test]
+    fn half_closed_connections_have_an_end_and_new_ones_live() {
+        let (_redis, proxy) = store();
+        let mut connection = Connection::open(proxy.address()).unwrap();
+        assert!(connection.command(&["PING"]).is_ok());
+        proxy.half_close();
+        assert_eq!(connection.command(&["PING"]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert!(Connection::open(proxy.address()).unwrap().command(&["PING"]).is_ok());
+    }
+
+    #[test]
+    fn ignored_connections_are_neither_opened_nor_refused() {
+        let (_redis, mut proxy) = store();
+        proxy.ignore();
+        let error = TcpStream::connect_timeout(&proxy.address(), Duration::from_millis(200)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        proxy.accept();
+        assert!(Connection::open(proxy.address()).unwrap().command(&["PING"]).is_ok());
+    }
+
+    #[test]
+    fn a_connection_that_ended_is_not_kept() {
+        let (_redis, proxy) = store();
+        for _ in 0..3 {
+            assert!(Connection::open(proxy.address()).unwrap().command(&["PING"]).is_ok());
+        }
+        wait_until_blocking(|| proxy.shared.state().connections.is_empty(), Duration::from_secs(5));
     }
 }
