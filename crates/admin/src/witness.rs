@@ -7,8 +7,8 @@ use tollgate_config::QualifiedName;
 use tollgate_config::diagnostic::Severity;
 use tollgate_config::status::Status;
 use tollgate_gateway::{Observed, Observer, Reloaded};
-use tollgate_store::{StoreSnapshot, Stores};
-use tollgate_telemetry::metrics::{LimitFacts, LimiterFacts, Names, Reload, StoreFacts};
+use tollgate_store::{LatencySnapshot, NodeSnapshot, StoreSnapshot, Stores};
+use tollgate_telemetry::metrics::{Durations, LimitFacts, LimiterFacts, Names, Reload, ServerFacts, StoreFacts};
 use tollgate_telemetry::{AccessLog, Finished, Metrics, Wants};
 use tollgate_wire::Violation;
 
@@ -129,48 +129,100 @@ pub fn limiter_facts(stores: &Stores) -> LimiterFacts {
         decisions: limit.decisions,
         overflowed: limit.overflowed,
     });
+    let memory = stores.store_snapshots().into_iter().take(1).map(|memory| store_facts(memory, Vec::new()));
+    let shared = stores.shared();
+    let shared = shared.iter().map(|store| store_facts(store.snapshot(), store.nodes()));
     let mut by_name: BTreeMap<String, StoreFacts> = BTreeMap::new();
-    for snapshot in stores.store_snapshots() {
-        let facts = store_facts(snapshot);
+    for facts in memory.chain(shared) {
         match by_name.get_mut(&facts.store) {
-            Some(same) => add(same, &facts),
+            Some(same) => add(same, facts),
             None => drop(by_name.insert(facts.store.clone(), facts)),
         }
     }
     LimiterFacts { limits: limits.collect(), stores: by_name.into_values().collect() }
 }
 
-/// The memory store is not called, so it has no durations.
-fn store_facts(snapshot: StoreSnapshot) -> StoreFacts {
+fn store_facts(snapshot: StoreSnapshot, nodes: Vec<NodeSnapshot>) -> StoreFacts {
     StoreFacts {
         store: snapshot.name,
         buckets: snapshot.buckets,
-        denials: snapshot.keys_known,
-        forgotten: snapshot.forgotten,
+        keys_known: snapshot.keys_known,
+        keys_forgotten: snapshot.forgotten,
+        leases: snapshot.leases,
+        slots_held: snapshot.slots_held,
+        leases_granted: snapshot.leases_granted,
+        slots_lent: snapshot.slots_lent,
+        slots_returned: snapshot.slots_returned,
+        slots_died: snapshot.slots_died,
+        hints_healed: snapshot.hints_healed,
+        instances: snapshot.instances,
         calls: snapshot.calls,
+        keys: snapshot.keys,
         coalesced: snapshot.coalesced,
         errors: snapshot.errors,
-        durations: snapshot.latency.buckets,
-        duration_sum: snapshot.latency.sum,
+        durations: durations(snapshot.latency),
         available: snapshot.available,
+        servers: nodes.into_iter().map(server_facts).collect(),
     }
 }
 
-/// Adds one store's counts to another's. Both have the same kinds of errors and the same bounds.
-fn add(to: &mut StoreFacts, from: &StoreFacts) {
+fn server_facts(node: NodeSnapshot) -> ServerFacts {
+    ServerFacts {
+        server: node.address,
+        role: node.role.as_str(),
+        available: node.available,
+        durations: durations(node.latency),
+    }
+}
+
+fn durations(latency: LatencySnapshot) -> Durations {
+    Durations { buckets: latency.buckets, count: latency.count, sum: latency.sum }
+}
+
+/// Adds one store's counts to another's. Both have the same kinds of errors.
+fn add(to: &mut StoreFacts, from: StoreFacts) {
     to.buckets += from.buckets;
-    to.denials += from.denials;
+    to.keys_known += from.keys_known;
+    to.keys_forgotten += from.keys_forgotten;
+    to.leases += from.leases;
+    to.slots_held += from.slots_held;
+    to.leases_granted += from.leases_granted;
+    to.slots_lent += from.slots_lent;
+    to.slots_returned += from.slots_returned;
+    to.slots_died += from.slots_died;
+    to.hints_healed += from.hints_healed;
+    // The same servers, so the same instances.
+    to.instances = to.instances.max(from.instances);
     to.calls += from.calls;
+    to.keys += from.keys;
     to.coalesced += from.coalesced;
-    to.forgotten += from.forgotten;
     for ((_, to), (_, from)) in to.errors.iter_mut().zip(&from.errors) {
         *to += from;
     }
-    for ((_, to), (_, from)) in to.durations.iter_mut().zip(&from.durations) {
-        *to += from;
-    }
-    to.duration_sum += from.duration_sum;
+    add_durations(&mut to.durations, from.durations);
     to.available &= from.available;
+    for server in from.servers {
+        match to.servers.iter_mut().find(|same| (&same.server, same.role) == (&server.server, server.role)) {
+            Some(same) => {
+                same.available &= server.available;
+                add_durations(&mut same.durations, server.durations);
+            }
+            None => to.servers.push(server),
+        }
+    }
+}
+
+/// All histograms of stores have the same bounds; one of what was never asked may have none.
+fn add_durations(to: &mut Durations, from: Durations) {
+    if to.buckets.is_empty() {
+        to.buckets = from.buckets;
+    } else {
+        for ((_, to), (_, from)) in to.buckets.iter_mut().zip(&from.buckets) {
+            *to += from;
+        }
+    }
+    to.count += from.count;
+    to.sum += from.sum;
 }
 
 #[cfg(test)]

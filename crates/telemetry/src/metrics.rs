@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tollgate_pipeline::Verdict;
 
-pub use limiter::{LimitFacts, LimiterFacts, StoreFacts};
+pub use limiter::{Durations, LimitFacts, LimiterFacts, ServerFacts, StoreFacts};
 
 use crate::Finished;
 use crate::exposition::{Collector, Exposition};

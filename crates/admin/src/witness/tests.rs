@@ -130,21 +130,49 @@ fn connections_violations_and_panics_are_counted() {
 
 #[test]
 fn stores_of_one_name_are_counted_together() {
+    let calls = Durations { buckets: vec![(0.1, 6)], count: 7, sum: 0.5 };
+    let server = |server: &str| ServerFacts {
+        server: server.into(),
+        role: "primary",
+        available: true,
+        durations: calls.clone(),
+    };
     let one = StoreFacts {
         store: "redis:6379".into(),
         buckets: 1,
-        denials: 2,
-        calls: 3,
-        coalesced: 4,
-        forgotten: 7,
+        keys_known: 2,
+        keys_forgotten: 3,
+        leases: 4,
+        slots_held: 5,
+        leases_granted: 6,
+        slots_lent: 7,
+        slots_returned: 8,
+        slots_died: 9,
+        hints_healed: 10,
+        instances: 3,
+        calls: 11,
+        keys: 12,
+        coalesced: 13,
         errors: vec![("timeout", 5)],
-        durations: vec![(0.1, 6)],
-        duration_sum: 0.5,
+        durations: calls.clone(),
         available: true,
+        servers: vec![server("a:1"), server("b:1")],
     };
-    let mut sum = one.clone();
-    add(&mut sum, &StoreFacts { available: false, ..one });
-    assert_eq!((sum.buckets, sum.denials, sum.calls, sum.coalesced, sum.forgotten), (2, 4, 6, 8, 14));
-    assert_eq!((sum.errors, sum.durations), (vec![("timeout", 10)], vec![(0.1, 12)]));
-    assert!(sum.duration_sum > 0.9 && !sum.available);
+    let other = StoreFacts {
+        available: false,
+        servers: vec![ServerFacts { available: false, ..server("b:1") }, server("c:1")],
+        ..one.clone()
+    };
+    let mut sum = one;
+    add(&mut sum, other);
+    let StoreFacts { buckets, keys_known, keys_forgotten, leases, slots_held, .. } = sum;
+    assert_eq!([buckets, keys_known, keys_forgotten, leases, slots_held], [2, 4, 6, 8, 10]);
+    let StoreFacts { leases_granted, slots_lent, slots_returned, slots_died, hints_healed, .. } = sum;
+    assert_eq!([leases_granted, slots_lent, slots_returned, slots_died, hints_healed], [12, 14, 16, 18, 20]);
+    assert_eq!([sum.calls, sum.keys, sum.coalesced, sum.instances.into()], [22, 24, 26, 3]);
+    assert_eq!((sum.errors, sum.durations.buckets, sum.durations.count), (vec![("timeout", 10)], vec![(0.1, 12)], 14));
+    assert!(sum.durations.sum > 0.9 && !sum.available);
+    let servers: Vec<_> =
+        sum.servers.iter().map(|server| (&server.server[..], server.available, server.durations.count)).collect();
+    assert_eq!(servers, [("a:1", true, 7), ("b:1", false, 14), ("c:1", true, 7)]);
 }

@@ -267,18 +267,38 @@ fn the_limiters_own_counters_are_read_at_the_scrape() {
             decisions: vec![("deny", "store", 7), ("allow", "policy", 0)],
             overflowed: 9,
         }],
-        stores: vec![StoreFacts {
-            store: "redis:6379".into(),
-            buckets: 4,
-            denials: 2,
-            calls: 5,
-            coalesced: seen.load(Relaxed),
-            forgotten: 8,
-            errors: vec![("timeout", 1), ("refused", 2)],
-            durations: vec![(0.001, 3)],
-            duration_sum: 0.008,
-            available: false,
-        }],
+        stores: vec![
+            StoreFacts { store: "memory".into(), buckets: 4, available: true, ..StoreFacts::default() },
+            StoreFacts {
+                store: "redis:6379".into(),
+                buckets: 0,
+                keys_known: 2,
+                keys_forgotten: 8,
+                leases: 10,
+                slots_held: 11,
+                leases_granted: 12,
+                slots_lent: 13,
+                slots_returned: 14,
+                slots_died: 15,
+                hints_healed: 16,
+                instances: 17,
+                calls: 5,
+                keys: 18,
+                coalesced: seen.load(Relaxed),
+                errors: vec![("timeout", 1), ("refused", 2)],
+                durations: Durations { buckets: vec![(0.001, 3)], count: 5, sum: 0.008 },
+                available: false,
+                servers: vec![
+                    ServerFacts {
+                        server: "10.0.0.1:6379".into(),
+                        role: "primary",
+                        available: true,
+                        durations: Durations { buckets: vec![(0.001, 3)], count: 4, sum: 0.007 },
+                    },
+                    ServerFacts { server: "10.0.0.2:26379".into(), role: "sentinel", ..ServerFacts::default() },
+                ],
+            },
+        ],
     }));
     coalesced.store(6, Relaxed);
     let expected = r#"# HELP tollgate_limiter_decisions_total What limits decided, by limit, verdict and who decided.
@@ -287,6 +307,14 @@ tollgate_limiter_decisions_total{limit="api@file",source="store",verdict="deny"}
 # HELP tollgate_limiter_overflow_total Decisions on a bucket shared for want of room, by limit.
 # TYPE tollgate_limiter_overflow_total counter
 tollgate_limiter_overflow_total{limit="api@file"} 9
+# HELP tollgate_limiter_buckets Buckets held in this process.
+# TYPE tollgate_limiter_buckets gauge
+tollgate_limiter_buckets{store="memory"} 4
+tollgate_limiter_buckets{store="redis:6379"} 0
+# HELP tollgate_limiter_policy_in_force 1 while a store does not answer and failure policies decide, else 0.
+# TYPE tollgate_limiter_policy_in_force gauge
+tollgate_limiter_policy_in_force{store="memory"} 0
+tollgate_limiter_policy_in_force{store="redis:6379"} 1
 # HELP tollgate_limiter_store_calls_total Calls to a store, by outcome.
 # TYPE tollgate_limiter_store_calls_total counter
 tollgate_limiter_store_calls_total{outcome="ok",store="redis:6379"} 5
@@ -301,21 +329,52 @@ tollgate_limiter_store_call_duration_seconds_count{store="redis:6379"} 5
 # TYPE tollgate_limiter_store_errors_total counter
 tollgate_limiter_store_errors_total{kind="timeout",store="redis:6379"} 1
 tollgate_limiter_store_errors_total{kind="refused",store="redis:6379"} 2
+# HELP tollgate_limiter_store_keys_total Keys asked for in answered calls to a store.
+# TYPE tollgate_limiter_store_keys_total counter
+tollgate_limiter_store_keys_total{store="redis:6379"} 18
 # HELP tollgate_limiter_coalesced_total Decisions that shared the store call of another request.
 # TYPE tollgate_limiter_coalesced_total counter
 tollgate_limiter_coalesced_total{store="redis:6379"} 6
-# HELP tollgate_limiter_buckets Buckets held in this process.
-# TYPE tollgate_limiter_buckets gauge
-tollgate_limiter_buckets{store="redis:6379"} 4
-# HELP tollgate_limiter_denials Refusals of a shared store that this process remembers.
-# TYPE tollgate_limiter_denials gauge
-tollgate_limiter_denials{store="redis:6379"} 2
-# HELP tollgate_limiter_denials_forgotten_total Refusals of a shared store forgotten before their time, because there were too many to remember.
-# TYPE tollgate_limiter_denials_forgotten_total counter
-tollgate_limiter_denials_forgotten_total{store="redis:6379"} 8
-# HELP tollgate_limiter_policy_in_force 1 while a store does not answer and failure policies decide, else 0.
-# TYPE tollgate_limiter_policy_in_force gauge
-tollgate_limiter_policy_in_force{store="redis:6379"} 1
+# HELP tollgate_limiter_leases_granted_total Leases that a store granted to this instance.
+# TYPE tollgate_limiter_leases_granted_total counter
+tollgate_limiter_leases_granted_total{store="redis:6379"} 12
+# HELP tollgate_limiter_slots_lent_total Slots in the leases that a store granted.
+# TYPE tollgate_limiter_slots_lent_total counter
+tollgate_limiter_slots_lent_total{store="redis:6379"} 13
+# HELP tollgate_limiter_slots_returned_total Slots that were given back to a store unspent.
+# TYPE tollgate_limiter_slots_returned_total counter
+tollgate_limiter_slots_returned_total{store="redis:6379"} 14
+# HELP tollgate_limiter_slots_died_total Slots that were neither spent nor given back in time.
+# TYPE tollgate_limiter_slots_died_total counter
+tollgate_limiter_slots_died_total{store="redis:6379"} 15
+# HELP tollgate_limiter_hints_healed_total How often a store was told what it had forgotten.
+# TYPE tollgate_limiter_hints_healed_total counter
+tollgate_limiter_hints_healed_total{store="redis:6379"} 16
+# HELP tollgate_limiter_keys_forgotten_total Keys of a shared store forgotten before their time, because there were too many to remember.
+# TYPE tollgate_limiter_keys_forgotten_total counter
+tollgate_limiter_keys_forgotten_total{store="redis:6379"} 8
+# HELP tollgate_limiter_keys_known Keys of a shared store that this process remembers something of.
+# TYPE tollgate_limiter_keys_known gauge
+tollgate_limiter_keys_known{store="redis:6379"} 2
+# HELP tollgate_limiter_leases Keys of which this instance holds slots.
+# TYPE tollgate_limiter_leases gauge
+tollgate_limiter_leases{store="redis:6379"} 10
+# HELP tollgate_limiter_slots_held Slots that this instance holds.
+# TYPE tollgate_limiter_slots_held gauge
+tollgate_limiter_slots_held{store="redis:6379"} 11
+# HELP tollgate_limiter_instances Instances last seen sharing a store, this one included.
+# TYPE tollgate_limiter_instances gauge
+tollgate_limiter_instances{store="redis:6379"} 17
+# HELP tollgate_limiter_breaker_open 1 while nobody waits for a server of a store because it failed, else 0.
+# TYPE tollgate_limiter_breaker_open gauge
+tollgate_limiter_breaker_open{role="primary",server="10.0.0.1:6379",store="redis:6379"} 0
+tollgate_limiter_breaker_open{role="sentinel",server="10.0.0.2:26379",store="redis:6379"} 1
+# HELP tollgate_limiter_server_call_duration_seconds How long answered calls to a server of a store took.
+# TYPE tollgate_limiter_server_call_duration_seconds histogram
+tollgate_limiter_server_call_duration_seconds_bucket{server="10.0.0.1:6379",store="redis:6379",le="0.001"} 3
+tollgate_limiter_server_call_duration_seconds_bucket{server="10.0.0.1:6379",store="redis:6379",le="+Inf"} 4
+tollgate_limiter_server_call_duration_seconds_sum{server="10.0.0.1:6379",store="redis:6379"} 0.007
+tollgate_limiter_server_call_duration_seconds_count{server="10.0.0.1:6379",store="redis:6379"} 4
 "#;
     assert!(metrics.expose().ends_with(expected), "{}", metrics.expose());
 }
