@@ -2,6 +2,7 @@
 
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
+use serde_json::{Value, json};
 use tollgate_pipeline::{Body, BoxFuture, Response, respond};
 
 /// An answer that is there already.
@@ -19,7 +20,12 @@ pub(crate) fn json(value: &impl Serialize) -> Response {
 
 /// `{"message":"…"}`, as plain text: so Traefik does.
 pub(crate) fn failure(status: StatusCode, message: &str) -> Response {
-    respond::text(status, &serde_json::json!({ "message": message }).to_string())
+    failure_with(status, &json!({ "message": message }))
+}
+
+/// The same with more fields than the message.
+pub(crate) fn failure_with(status: StatusCode, fields: &Value) -> Response {
+    respond::text(status, &fields.to_string())
 }
 
 /// Some text of this content type.
@@ -29,16 +35,19 @@ pub(crate) fn page(text: impl Into<bytes::Bytes>, content_type: &'static str) ->
     response
 }
 
-/// Whether the method only reads. Nothing here can be changed, so nothing else is answered.
+/// Whether the method only reads.
 pub(crate) fn reads(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-/// The answer to a method that does not read.
-pub(crate) fn method_not_allowed() -> Response {
+/// The methods that only read, as they stand in `Allow`.
+pub(crate) const READS: &str = "GET, HEAD";
+
+/// The answer to a method that is not one of these.
+pub(crate) fn method_not_allowed(allowed: &'static str) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
 }
 

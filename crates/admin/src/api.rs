@@ -1,17 +1,24 @@
 //! Traefik's API: paths, fields, filters and pages are those of 3.7; what is about TCP, UDP and certificates is empty.
+//! And ours, below `limits`: the limits in force, and the bucket of one key.
 //!
 //! It differs in three ways: no secret is shown, `HEAD` is answered as `GET` is, and browsers are told to share
 //! nothing with other sites.
 
+mod guard;
+mod limits;
 mod list;
 mod overview;
 
+use std::sync::Arc;
+
+use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
+use tollgate_gateway::Resources;
 use tollgate_pipeline::{BoxFuture, Exchange, Handler, Request, Response, respond};
 
-use crate::answer::{failure, guarded, json, method_not_allowed, page, reads, ready};
+use crate::answer::{READS, failure, guarded, json, method_not_allowed, page, reads};
 use crate::state::{Facts, Row, Rows, State, StateHandle};
 
 /// Answers what is asked below `/api/`.
@@ -19,18 +26,24 @@ pub struct Api {
     base: String,
     facts: Facts,
     state: StateHandle,
+    resources: Arc<Resources>,
 }
 
 impl Api {
-    /// The API of the instance with these facts and the state of the moment, below `base` (Traefik's `basePath`; `/`
-    /// is none).
-    pub fn new(facts: Facts, state: StateHandle, base: &str) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), facts, state }
+    /// The API of the instance with these facts, the state of the moment and the limits in `resources`, below `base`
+    /// (Traefik's `basePath`; `/` is none).
+    pub fn new(facts: Facts, state: StateHandle, resources: Arc<Resources>, base: &str) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), facts, state, resources }
+    }
+
+    /// What is below `/api/` in a path.
+    fn below<'p>(&self, path: &'p str) -> Option<&'p str> {
+        path.strip_prefix(&self.base)?.strip_prefix("/api/")
     }
 
     fn answer(&self, path: &str, query: &str) -> Response {
         let state = self.state.current();
-        let Some(path) = path.strip_prefix(&self.base).and_then(|path| path.strip_prefix("/api/")) else {
+        let Some(path) = self.below(path) else {
             return respond::not_found();
         };
         let parts: Vec<&str> = path.split('/').collect();
@@ -60,16 +73,24 @@ impl Api {
         let version = json!({ "Version": self.facts.version, "Codename": "tollgate", "startDate": self.facts.started });
         page(format!("{version}\n"), "application/json; charset=UTF-8")
     }
+
+    async fn respond(&self, request: &Parts, exchange: &mut Exchange) -> Response {
+        let (path, query) = (request.uri.path(), request.uri.query().unwrap_or_default());
+        match self.below(path).and_then(limits::Subject::parse) {
+            Some(subject) => self.limits(&subject, request, exchange).await,
+            None if reads(&request.method) => self.answer(path, query),
+            None => method_not_allowed(READS),
+        }
+    }
 }
 
 impl Handler for Api {
-    fn handle<'a>(&'a self, request: Request, _: &'a mut Exchange) -> BoxFuture<'a, Response> {
-        let response = if reads(request.method()) {
-            self.answer(request.uri().path(), request.uri().query().unwrap_or_default())
-        } else {
-            method_not_allowed()
-        };
-        ready(guarded(response, "default-src 'none'; frame-ancestors 'none'"))
+    fn handle<'a>(&'a self, request: Request, exchange: &'a mut Exchange) -> BoxFuture<'a, Response> {
+        Box::pin(async move {
+            let (request, _body) = request.into_parts();
+            let response = self.respond(&request, exchange).await;
+            guarded(response, "default-src 'none'; frame-ancestors 'none'")
+        })
     }
 }
 
@@ -78,8 +99,12 @@ fn one<'a>(kind: &str, name: &str, find: impl FnOnce(&str) -> Option<&'a Row>) -
     let name = percent_decode_str(name).decode_utf8_lossy();
     match find(&name) {
         Some(row) => json(row),
-        None => failure(StatusCode::NOT_FOUND, &format!("{kind} not found: {name}")),
+        None => missing(kind, &name),
     }
+}
+
+fn missing(kind: &str, name: &str) -> Response {
+    failure(StatusCode::NOT_FOUND, &format!("{kind} not found: {name}"))
 }
 
 /// Everything, by name; a section without objects is left out. The name is the key here, so what follows from it is

@@ -3,7 +3,7 @@
 use http::{HeaderValue, StatusCode, header};
 use tollgate_pipeline::{Body, BoxFuture, Exchange, Handler, Request, Response, respond};
 
-use crate::answer::{guarded, method_not_allowed, page, reads, ready};
+use crate::answer::{READS, guarded, method_not_allowed, page, reads, ready};
 
 /// Only its own script and style, and questions to its own server. What it shows is set as text, never as markup, so
 /// a service that is named `<img onerror=…>` is just that.
@@ -46,7 +46,8 @@ impl Dashboard {
 
 impl Handler for Dashboard {
     fn handle<'a>(&'a self, request: Request, _: &'a mut Exchange) -> BoxFuture<'a, Response> {
-        let response = if reads(request.method()) { self.answer(request.uri().path()) } else { method_not_allowed() };
+        let response =
+            if reads(request.method()) { self.answer(request.uri().path()) } else { method_not_allowed(READS) };
         ready(guarded(response, POLICY))
     }
 }

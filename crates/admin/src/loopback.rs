@@ -26,12 +26,17 @@ impl LoopbackOnly {
 
 impl Handler for LoopbackOnly {
     fn handle<'a>(&'a self, request: Request, exchange: &'a mut Exchange) -> BoxFuture<'a, Response> {
-        if is_loopback_address(exchange.peer_ip()) && is_loopback(&exchange.authority) {
+        if is_from_this_machine(exchange) {
             self.0.handle(request, exchange)
         } else {
             ready(respond::text(StatusCode::FORBIDDEN, "403 only loopback names and addresses are answered here"))
         }
     }
+}
+
+/// Whether a request comes from this machine, and not out of a page that calls it by a name of its own.
+pub(crate) fn is_from_this_machine(exchange: &Exchange) -> bool {
+    is_loopback_address(exchange.peer_ip()) && is_loopback(&exchange.authority)
 }
 
 fn is_loopback(authority: &str) -> bool {

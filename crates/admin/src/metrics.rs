@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tollgate_pipeline::{BoxFuture, Exchange, Handler, Request, Response};
 use tollgate_telemetry::{Metrics, exposition};
 
-use crate::answer::{guarded, method_not_allowed, page, reads, ready};
+use crate::answer::{READS, guarded, method_not_allowed, page, reads, ready};
 
 /// Answers with all metrics in the text format.
 pub struct MetricsPage(Arc<Metrics>);
@@ -20,7 +20,7 @@ impl MetricsPage {
 impl Handler for MetricsPage {
     fn handle<'a>(&'a self, request: Request, _: &'a mut Exchange) -> BoxFuture<'a, Response> {
         if !reads(request.method()) {
-            return ready(method_not_allowed());
+            return ready(method_not_allowed(READS));
         }
         ready(guarded(page(self.0.expose(), exposition::CONTENT_TYPE), "default-src 'none'"))
     }

@@ -1,11 +1,16 @@
 //! Asking handlers in tests.
 
+use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime};
 
 use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 use smallvec::SmallVec;
+use tokio::runtime::Runtime;
+use tollgate_gateway::Resources;
 use tollgate_pipeline::{Body, BoxFuture, Exchange, Handler, Protocol, Request, Response, Scheme};
+use tollgate_service::Backends;
+use tollgate_store::{Clock, MemoryOptions, Stores};
 
 use crate::answer::ready;
 
@@ -18,6 +23,14 @@ pub(crate) fn ask_host(handler: &dyn Handler, method: &str, target: &str, host: 
     let request = http::Request::builder().method(method).uri(target).body(Body::empty()).expect("a request");
     let mut exchange = Exchange { authority: host.into(), ..exchange() };
     handler.handle(request, &mut exchange).now_or_never().expect("nothing here waits")
+}
+
+/// Resources without anything in them. What is started in their background never runs.
+pub(crate) fn resources(clock: Clock) -> Arc<Resources> {
+    static RUNTIME: LazyLock<Runtime> =
+        LazyLock::new(|| tokio::runtime::Builder::new_current_thread().build().expect("a runtime"));
+    let stores = Stores::new(MemoryOptions::default(), clock, RUNTIME.handle().clone());
+    Arc::new(Resources { stores, backends: Backends::new(), seed: 0 })
 }
 
 /// A request that nobody has looked at.

@@ -87,7 +87,7 @@ impl Instance {
         let witness = Arc::new(Witness::new(metrics.clone(), access_log.clone(), state.clone(), names));
         let lifecycle = Lifecycle::default();
         let facts = Facts::new(config, env!("CARGO_PKG_VERSION"), SystemTime::now());
-        let services = internal::services(config, facts, &state, metrics.as_ref(), &lifecycle);
+        let services = internal::services(config, facts, &state, &resources, metrics.as_ref(), &lifecycle);
 
         let runtime = RuntimeHandle::default();
         let mut reloader =

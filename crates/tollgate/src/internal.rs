@@ -7,7 +7,7 @@ use tollgate_admin::{Api, Dashboard, Facts, LoopbackOnly, MetricsPage, Ping, Sta
 use tollgate_config::checked::InternalService;
 use tollgate_config::static_config::INTERNAL;
 use tollgate_config::{DynamicConfig, Format, StaticConfig, load_dynamic_text};
-use tollgate_gateway::{InternalServices, Lifecycle};
+use tollgate_gateway::{InternalServices, Lifecycle, Resources};
 use tollgate_telemetry::Metrics;
 
 /// The handlers of those services that the configuration asks for.
@@ -15,12 +15,13 @@ pub(crate) fn services(
     config: &StaticConfig,
     facts: Facts,
     state: &StateHandle,
+    resources: &Arc<Resources>,
     metrics: Option<&Arc<Metrics>>,
     lifecycle: &Lifecycle,
 ) -> InternalServices {
     let mut services = InternalServices::default();
     if let Some(api) = &config.api {
-        let handler = Arc::new(Api::new(facts, state.clone(), &api.base_path));
+        let handler = Arc::new(Api::new(facts, state.clone(), Arc::clone(resources), &api.base_path));
         let dashboard = Arc::new(Dashboard::new(&api.base_path));
         if api.loopback_only {
             services.insert(InternalService::Api, Arc::new(LoopbackOnly::new(handler)));

@@ -4,11 +4,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 use tollgate_config::{Context, DynamicConfig, EntryPointFacts, Format, StaticConfig, compile, load_dynamic_text};
+use tollgate_store::Clock;
 
 use super::*;
-use crate::testing::{ask, text};
+use crate::testing::{ask, resources, text};
 
-const STATIC: &str = "
+pub(super) const STATIC: &str = "
 entryPoints: {web: {address: '127.0.0.1:8391'}, traefik: {address: '127.0.0.1:8390'}}
 providers: {file: {filename: dyn.yml}}
 api: {insecure: true}
@@ -35,7 +36,7 @@ http:
     idle: {loadBalancer: {passHostHeader: false, servers: [{url: 'http://127.0.0.1:9392'}]}}
 ";
 
-fn state(dynamic: &str) -> State {
+pub(super) fn state(dynamic: &str) -> State {
     let (config, _) = load_dynamic_text(dynamic, Format::Yaml, "dyn.yml").expect("a configuration");
     let merged = DynamicConfig::merge(&BTreeMap::from([("file".to_owned(), config)]));
     let entry_point = |name: &str, internal| EntryPointFacts { name: name.into(), internal, ..Default::default() };
@@ -49,7 +50,7 @@ fn api_below(base: &str, dynamic: &str) -> Api {
     let facts = Facts::new(&config, "1.2.3", UNIX_EPOCH + Duration::from_secs(1_795_465_580));
     let handle = StateHandle::default();
     handle.publish(state(dynamic));
-    Api::new(facts, handle, base)
+    Api::new(facts, handle, resources(Clock::system()), base)
 }
 
 fn api() -> Api {
@@ -299,7 +300,7 @@ fn browsers_share_nothing_with_other_sites() {
 fn a_reload_is_shown_at_once() {
     let handle = StateHandle::default();
     let (config, _) = StaticConfig::load_text(STATIC, Format::Yaml, "traefik.yml").expect("a configuration");
-    let api = Api::new(Facts::new(&config, "1", UNIX_EPOCH), handle.clone(), "/");
+    let api = Api::new(Facts::new(&config, "1", UNIX_EPOCH), handle.clone(), resources(Clock::system()), "/");
     let count = || {
         let rows: Value = serde_json::from_str(&text(ask(&api, "GET", "/api/http/routers"))).expect("JSON");
         rows.as_array().expect("a list").len()

@@ -6,6 +6,7 @@ mod check;
 mod failures;
 mod instance;
 mod life;
+mod limits;
 mod renewal;
 mod secrets;
 mod seeing;
