@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::window::WindowQuota;
 use crate::{Criterion, Quota};
 
 /// What to answer when the store cannot.
@@ -34,8 +35,11 @@ pub struct Limit {
     /// What names it everywhere: the qualified name of its middleware. Buckets belong to it, so it is part of every
     /// key, and the same on every instance.
     pub id: Arc<str>,
-    /// How many may pass.
-    pub quota: Quota,
+    /// How many may pass, and how many at once. Without it only the windows count.
+    pub quota: Option<Quota>,
+    /// How many may pass in longer windows, each with a name for people. With neither a quota nor a window there is
+    /// nothing to decide.
+    pub windows: Vec<(Arc<str>, WindowQuota)>,
     /// Whose requests are counted together.
     pub criterion: Criterion,
     /// The longest that a request is held for a slot a little ahead instead of being refused. Zero: never.

@@ -69,6 +69,16 @@ impl Terms {
     }
 }
 
+impl Terms {
+    /// The terms of a window, whose permits are all alike.
+    pub fn of_window(leases: bool) -> Self {
+        let horizon = if leases { Span::from(HORIZON_MAX) } else { Span::ZERO };
+        Self { horizon, interval: Span::ZERO, life: Span::from(WINDOW_LIFE), max_delay: Span::ZERO }
+    }
+}
+
+/// Permits of a window live until it is over: long enough for any lease.
+const WINDOW_LIFE: Duration = Duration::from_secs(3_600);
 /// The longest that a lease is meant to last: a hot key is asked for a few times per second.
 pub(crate) const HORIZON_MAX: Duration = Duration::from_millis(250);
 

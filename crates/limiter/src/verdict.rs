@@ -42,6 +42,8 @@ pub struct Decision {
     pub source: DecisionSource,
     /// Whole tokens surely left after this request; `None` if nobody knows.
     pub remaining: Option<u64>,
-    /// How long until the bucket is full; `None` if nobody knows.
+    /// How long until the bucket is full, or the window is over; `None` if nobody knows.
     pub reset_after: Option<Duration>,
+    /// Which of the limit's windows speaks, by its place in [`crate::Limit::windows`]; `None`: the bucket.
+    pub window: Option<usize>,
 }

@@ -141,9 +141,23 @@ impl WindowQuota {
         Ok(Self { limit, window })
     }
 
+    /// The share of one of `instances`: at least one request per window.
+    #[must_use]
+    pub fn share(&self, instances: u32) -> Self {
+        Self { limit: (self.limit / u64::from(instances.max(1))).max(1), window: self.window.clone() }
+    }
+
     /// Requests per window.
     pub const fn limit(&self) -> u64 {
         self.limit
+    }
+
+    /// How long a window is, for people: a month is 30 days, and no day has a clock put forward.
+    pub fn nominal_length(&self) -> Duration {
+        match &self.window {
+            Window::Calendar(calendar) => calendar.unit().nominal_length(),
+            Window::Sliding(sliding) => sliding.length(),
+        }
     }
 
     /// What they are counted in.

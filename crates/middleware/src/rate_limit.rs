@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::header::{HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tollgate_limiter::headers::{go_duration, retry_after, seconds_up};
-use tollgate_limiter::{Decision, DecisionSource, FailurePolicy, KeyBytes, Quota, ShortKey, Verdict};
+use tollgate_limiter::{Decision, DecisionSource, KeyBytes, Limit, ShortKey, Verdict};
 use tollgate_pipeline::{
     BoxFuture, Exchange, LimitRecord, Middleware, Next, Request, RequestView, Response, VerdictSource, respond,
 };
@@ -34,7 +34,7 @@ pub struct Unlimited(Arc<str>);
 impl RateLimit {
     /// With `tell`, every answer carries the `X-Rate-Limit-*` fields.
     pub fn new(limit: Arc<BoundLimit>, tell: bool) -> Self {
-        let headers = tell.then(|| Headers::new(&limit.limit().quota, limit.limit().failure_policy));
+        let headers = tell.then(|| Headers::new(limit.limit()));
         Self { limit, headers }
     }
 
@@ -47,6 +47,14 @@ impl RateLimit {
 
     fn key<'a>(&self, view: &'a RequestView<'_>) -> KeyBytes<'a> {
         KeyBytes::from(self.limit.limit().criterion.source(view))
+    }
+
+    /// For the access log. Of a limit with windows it names the one that spoke.
+    fn record(&self, key: ShortKey, decision: &Decision) -> LimitRecord {
+        let limit = self.limit.limit();
+        let window = decision.window.and_then(|window| limit.windows.get(window));
+        let name = window.map_or_else(|| limit.id.clone(), |(name, _)| format!("{} {name}", limit.id).into());
+        recorded(name, key, decision)
     }
 
     fn tell(&self, response: &mut Response, decision: &Decision) {
@@ -64,7 +72,7 @@ impl Middleware for RateLimit {
                 Reply::Now(decision) => decision,
                 Reply::Later(pending) => pending.decision().await,
             };
-            exchange.limits.push(record(self.limit.limit().id.clone(), key, &decision));
+            exchange.limits.push(self.record(key, &decision));
             let mut response = match decision.verdict {
                 Verdict::Deny { retry_after } => refusal(retry_after),
                 Verdict::Allow => next.run(request, exchange).await,
@@ -111,7 +119,7 @@ fn refusal(wait: Duration) -> Response {
     response
 }
 
-fn record(limit: Arc<str>, key: ShortKey, decision: &Decision) -> LimitRecord {
+fn recorded(limit: Arc<str>, key: ShortKey, decision: &Decision) -> LimitRecord {
     use tollgate_pipeline::Verdict as Recorded;
     LimitRecord {
         limit,
@@ -139,24 +147,46 @@ fn record(limit: Arc<str>, key: ShortKey, decision: &Decision) -> LimitRecord {
 /// | field | value |
 /// |---|---|
 /// | `X-Rate-Limit-Limit` | requests per period, as configured; the burst is not in it |
-/// | `X-Rate-Limit-Period` | the period in seconds, with a fraction if it has one |
+/// | `X-Rate-Limit-Period` | the period in seconds, with a fraction if it has one; a calendar month is 30 days |
 /// | `X-Rate-Limit-Remaining` | whole tokens left after this request |
 /// | `X-Rate-Limit-Reset` | seconds until the bucket is full again, rounded up |
 ///
 /// When the store cannot tell, the last two are missing and `X-Rate-Limit-Fallback` names the policy that decided.
+///
+/// Of a limit with windows, the one that refuses or has the fewest left is told about.
 struct Headers {
-    limit: HeaderValue,
-    period: HeaderValue,
+    bucket: Option<Terms>,
+    windows: Vec<Terms>,
     policy: HeaderValue,
 }
 
+/// So many requests per period.
+struct Terms {
+    limit: HeaderValue,
+    period: HeaderValue,
+}
+
+impl Terms {
+    fn new(limit: u64, period: Duration) -> Self {
+        let text = period.as_secs_f64().to_string();
+        let period = HeaderValue::from_str(&text).unwrap_or_else(|_| seconds_up(period).into());
+        Self { limit: limit.into(), period }
+    }
+}
+
 impl Headers {
-    fn new(quota: &Quota, policy: FailurePolicy) -> Self {
-        let period = quota.period().as_secs_f64().to_string();
+    fn new(limit: &Limit) -> Self {
         Self {
-            limit: quota.limit().into(),
-            period: HeaderValue::from_str(&period).unwrap_or_else(|_| seconds_up(quota.period()).into()),
-            policy: HeaderValue::from_static(policy.as_str()),
+            bucket: limit.quota.map(|quota| Terms::new(quota.limit(), quota.period())),
+            windows: limit.windows.iter().map(|(_, quota)| Terms::new(quota.limit(), quota.nominal_length())).collect(),
+            policy: HeaderValue::from_static(limit.failure_policy.as_str()),
+        }
+    }
+
+    fn terms(&self, decision: &Decision) -> Option<&Terms> {
+        match decision.window {
+            Some(window) => self.windows.get(window),
+            None => self.bucket.as_ref().or(self.windows.first()),
         }
     }
 
@@ -166,8 +196,10 @@ impl Headers {
         if matches!((told, decision.remaining), (Some(told), Some(ours)) if told < ours) {
             return;
         }
-        headers.insert(LIMIT, self.limit.clone());
-        headers.insert(PERIOD, self.period.clone());
+        if let Some(terms) = self.terms(decision) {
+            headers.insert(LIMIT, terms.limit.clone());
+            headers.insert(PERIOD, terms.period.clone());
+        }
         if let Some(remaining) = decision.remaining {
             headers.insert(REMAINING, remaining.into());
         }

@@ -18,7 +18,7 @@ const MILLION: u32 = 1_000_000;
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let options = MemoryOptions { buckets_max: 2 * MILLION as usize };
+    let options = MemoryOptions { buckets_max: 2 * MILLION as usize, ..MemoryOptions::default() };
     let stores = Stores::new(options, Clock::system(), runtime.handle().clone());
     let store = stores.memory();
     let never = bind(&stores, &store, "never-refuses", 1_000_000, 1_000_000);
@@ -133,9 +133,12 @@ async fn shared(stores: &Stores) {
 fn bind(stores: &Stores, store: &Store, id: &str, limit: u64, burst: u64) -> Arc<BoundLimit> {
     let limit = Limit {
         id: id.into(),
-        quota: Quota::new(limit, Duration::from_secs(1), burst)
-            .or_else(|_| Quota::new(limit, Duration::from_secs(3_600), burst))
-            .expect("a quota"),
+        quota: Some(
+            Quota::new(limit, Duration::from_secs(1), burst)
+                .or_else(|_| Quota::new(limit, Duration::from_secs(3_600), burst))
+                .expect("a quota"),
+        ),
+        windows: Vec::new(),
         criterion: Criterion::RemoteAddress { ipv6_subnet: None },
         max_delay: Duration::ZERO,
         leases: true,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tollgate_limiter::{Monotonic, Timestamp};
 
@@ -12,7 +12,8 @@ pub struct Clock(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    System(Instant),
+    /// When it was made, by its own measure and in microseconds since 1970.
+    System(Instant, u64),
     Fake(FakeClock),
 }
 
@@ -24,7 +25,9 @@ impl Clock {
     /// The operating system's monotonic clock.
     pub fn system() -> Self {
         #[allow(clippy::disallowed_methods, reason = "this is where time comes in")]
-        Self(Kind::System(Instant::now()))
+        let (start, wall) = (Instant::now(), SystemTime::now());
+        let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(Kind::System(start, u64::try_from(since.as_micros()).unwrap_or(0)))
     }
 
     /// A clock that `fake` moves.
@@ -35,11 +38,26 @@ impl Clock {
     /// Now.
     pub fn now(&self) -> Monotonic {
         match &self.0 {
-            Kind::System(start) => Monotonic(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)),
+            Kind::System(start, _) => Monotonic(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)),
             Kind::Fake(fake) => Monotonic(fake.0.load(Ordering::SeqCst)),
         }
     }
 }
+
+impl Clock {
+    /// The time since 1970 that a monotonic moment is at: for the calendar of this process's own windows. It goes on as
+    /// evenly as the monotonic clock, whatever is done to the wall clock meanwhile.
+    pub(crate) fn calendar_time(&self, now: Monotonic) -> Timestamp {
+        let start = match &self.0 {
+            Kind::System(_, start) => *start,
+            Kind::Fake(_) => FAKE_CALENDAR_MICROS,
+        };
+        Timestamp::from_micros(start + now.0 / 1_000)
+    }
+}
+
+/// 2024-01-01 00:00 UTC, a Monday.
+const FAKE_CALENDAR_MICROS: u64 = 1_704_067_200_000_000;
 
 /// The memory store's own time at a monotonic moment. Its epoch lies further back than any bucket takes to fill, so
 /// that there is always a time at which the bucket of a new key became full.

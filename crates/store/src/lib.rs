@@ -8,6 +8,7 @@
 //! [`Stores`] is what outlives a reload: buckets, connections and counters are found again there by what they are,
 //! not by which configuration asked for them.
 
+mod answer;
 mod bound;
 mod clock;
 mod hash;

@@ -16,8 +16,10 @@
 mod beat;
 mod book;
 mod caller;
+mod calls;
 mod cluster;
 mod error;
+mod granted;
 mod greeting;
 mod hash_slot;
 mod link;
@@ -32,7 +34,6 @@ mod store;
 mod window;
 
 pub(crate) use beat::InstanceId;
-pub(crate) use book::Answer;
 pub use error::{ErrorKind, StoreError};
 pub use options::{RedisOptions, RedisTls, Topology};
 pub use reply::{Most, decode as decode_replies};

@@ -7,12 +7,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tollgate_limiter::{Decision, Limit};
 
-use crate::bound::BoundLimit;
+use crate::bound::{self, BoundLimit};
 use crate::clock::Clock;
 use crate::hash::ProcessKeys;
 use crate::memory::{MemoryOptions, MemoryStore};
 use crate::redis::{InstanceId, RedisOptions, RedisStore, Waiting};
 use crate::stats::{LatencySnapshot, LimitSnapshot, LimitStats, StoreSnapshot, StoreStats};
+use crate::together::PendingAll;
 
 /// Where the buckets of a limit are.
 #[derive(Clone)]
@@ -32,19 +33,26 @@ pub enum Reply {
 }
 
 /// A decision that the shared store has been asked for.
-pub struct Pending {
-    waiting: Waiting,
-    limit: Arc<BoundLimit>,
+pub struct Pending(Asking);
+
+pub(crate) enum Asking {
+    /// A bucket, or a window.
+    One(Waiting, Arc<BoundLimit>),
+    /// Several of one limit.
+    All(PendingAll),
 }
 
 impl Pending {
-    pub(crate) fn new(waiting: Waiting, limit: Arc<BoundLimit>) -> Self {
-        Self { waiting, limit }
+    pub(crate) fn new(asking: Asking) -> Self {
+        Self(asking)
     }
 
     /// Waits for it, at most until the store's deadline; then the limit's failure policy decides.
     pub async fn decision(self) -> Decision {
-        self.limit.count(self.waiting.answer().await.decision)
+        match self.0 {
+            Asking::One(waiting, limit) => limit.count(waiting.answer().await.decision),
+            Asking::All(pending) => bound::only(pending.decisions().await),
+        }
     }
 }
 
@@ -124,8 +132,7 @@ impl Stores {
             limits.insert(limit.id.clone(), Arc::downgrade(&stats));
             stats
         });
-        let hasher = self.keys.for_limit(&limit.id);
-        let bound = Arc::new(BoundLimit::new(limit, hasher, stats, store));
+        let bound = Arc::new(BoundLimit::new(limit, &self.keys, stats, store));
         let mut in_force = self.in_force.lock();
         in_force.retain(|_, limit| limit.strong_count() > 0);
         in_force.insert(bound.limit.id.clone(), Arc::downgrade(&bound));

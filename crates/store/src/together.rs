@@ -12,9 +12,10 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tollgate_limiter::{Decision, DecisionSource, KeyBytes, Verdict};
 
+use crate::answer::{Answer, Held};
 use crate::bound::{BoundLimit, Meter};
 use crate::hash::KeyHash;
-use crate::redis::{Answer, Asked, Waiting};
+use crate::redis::{Asked, Waiting};
 use crate::stores::Store;
 
 /// One of several limits on a request.
@@ -34,11 +35,17 @@ pub enum Together {
 }
 
 /// Decisions of which some were asked of a shared store.
-pub struct PendingAll(Vec<Charge>);
+pub struct PendingAll {
+    charges: Vec<Charge>,
+    limits: usize,
+}
 
-/// One limit, about to be charged.
+/// One meter of a limit, charged or about to be.
 struct Charge {
+    /// Which of the limits.
+    place: usize,
     limit: Arc<BoundLimit>,
+    meter: Arc<Meter>,
     hash: KeyHash,
     state: State,
 }
@@ -48,8 +55,8 @@ enum State {
     Waits(Waiting),
 }
 
-/// Asks all limits about one request. The answer has a decision for each limit in their order: if one is a refusal, only
-/// refusals, and nothing for those that let it pass, for they were not charged.
+/// Asks all limits about one request, each with its bucket and its windows. The answer has a decision for each limit in
+/// their order: if one is a refusal, only refusals, and nothing for those that let it pass, for they were not charged.
 pub fn ask_all(parts: &[Part<'_>]) -> Together {
     let refusals: Vec<_> = parts.iter().map(Part::refusal).collect();
     if refusals.iter().any(Option::is_some) {
@@ -59,44 +66,65 @@ pub fn ask_all(parts: &[Part<'_>]) -> Together {
         return Together::Now(refusals);
     }
     let mut charges = Vec::with_capacity(parts.len());
-    for part in parts {
-        let charge = part.charge();
-        let is_refused = charge.is_refused();
+    let mut is_refused = false;
+    let meters = parts
+        .iter()
+        .enumerate()
+        .flat_map(|(place, part)| part.limit.meters.iter().map(move |meter| (place, part, meter)));
+    for (place, part, meter) in meters {
+        let charge = part.charge(place, meter);
+        is_refused = charge.is_refused();
         charges.push(charge);
         if is_refused {
             break;
         }
     }
-    if charges.iter().any(|charge| matches!(charge.state, State::Waits(_))) && !charges.iter().any(Charge::is_refused) {
-        return Together::Later(PendingAll(charges));
+    let waits = charges.iter().any(|charge| matches!(charge.state, State::Waits(_)));
+    // Once one refuses, those that still wait are not waited for: their slot comes back when nobody is there to take it.
+    if waits && !is_refused {
+        return Together::Later(PendingAll { charges, limits: parts.len() });
     }
-    // Those that still wait are not waited for: their slot comes back when nobody is there to take it.
-    let mut decisions = settle(charges);
-    decisions.resize(parts.len(), None);
-    Together::Now(decisions)
+    Together::Now(settle(charges, parts.len()))
 }
 
 impl PendingAll {
     /// Waits for those that were asked of a store, each at most until its store's deadline.
     pub async fn decisions(self) -> Vec<Option<Decision>> {
-        settle(join_all(self.0.into_iter().map(Charge::told)).await)
+        settle(join_all(self.charges.into_iter().map(Charge::told)).await, self.limits)
     }
 }
 
 /// Counts what was decided, and gives back what was taken if one refuses.
-fn settle(charges: Vec<Charge>) -> Vec<Option<Decision>> {
+fn settle(charges: Vec<Charge>, limits: usize) -> Vec<Option<Decision>> {
     let is_refused = charges.iter().any(Charge::is_refused);
-    charges
-        .into_iter()
-        .map(|charge| {
-            let State::Told(answer) = charge.state else { return None };
-            if is_refused && !denies(&answer.decision) {
-                charge.limit.store.put_back(&charge.limit.bucket, charge.hash, &answer);
-                return None;
-            }
-            Some(charge.limit.count(answer.decision))
-        })
-        .collect()
+    let mut decided: Vec<Option<(Arc<BoundLimit>, Decision)>> = (0..limits).map(|_| None).collect();
+    for charge in charges {
+        let State::Told(answer) = charge.state else { continue };
+        if is_refused && !denies(&answer.decision) {
+            charge.limit.store.put_back(&charge.meter, charge.hash, &answer);
+            continue;
+        }
+        let place = &mut decided[charge.place];
+        let before = place.take();
+        let decision = before.map_or(answer.decision, |(_, before)| stricter(before, answer.decision));
+        *place = Some((charge.limit, decision));
+    }
+    decided.into_iter().map(|decided| decided.map(|(limit, decision)| limit.count(decision))).collect()
+}
+
+/// What two meters of one limit say together: the refusal that lasts longer, else the one with less left; and the longer
+/// wait of the two.
+fn stricter(one: Decision, other: Decision) -> Decision {
+    let wait = |decision: &Decision| match decision.verdict {
+        Verdict::Allow => None,
+        Verdict::Delay(wait) | Verdict::Deny { retry_after: wait } => Some(wait),
+    };
+    if denies(&one) || denies(&other) {
+        return if (denies(&one), wait(&one)) >= (denies(&other), wait(&other)) { one } else { other };
+    }
+    let verdict = if wait(&one) >= wait(&other) { one.verdict } else { other.verdict };
+    let left = |decision: &Decision| decision.remaining.unwrap_or(u64::MAX);
+    Decision { verdict, ..if left(&one) <= left(&other) { one } else { other } }
 }
 
 fn denies(decision: &Decision) -> bool {
@@ -106,27 +134,23 @@ fn denies(decision: &Decision) -> bool {
 impl Part<'_> {
     /// The refusal that is known to stand.
     fn refusal(&self) -> Option<Decision> {
-        let meter = &self.limit.bucket;
-        match &self.limit.store {
+        let refusals = self.limit.meters.iter().filter_map(|meter| match &self.limit.store {
             Store::Memory(store) => store.refusal(meter, meter.hasher.hash(&self.key)),
             Store::Redis(store) => store.refusal(meter, &self.key).map(|answer| answer.decision),
-        }
+        });
+        refusals.reduce(stricter)
     }
 
-    fn charge(&self) -> Charge {
-        let meter = &self.limit.bucket;
+    fn charge(&self, place: usize, meter: &Arc<Meter>) -> Charge {
         let hash = meter.hasher.hash(&self.key);
         let state = match &self.limit.store {
-            Store::Memory(store) => {
-                let decision = store.step(meter, &meter.quota, hash, DecisionSource::Memory);
-                State::Told(Answer { decision, slot: None })
-            }
+            Store::Memory(store) => State::Told(store.step(meter, &meter.kind, hash, DecisionSource::Memory)),
             Store::Redis(store) => match store.ask(meter, &self.key) {
                 Asked::Now(answer) => State::Told(answer),
                 Asked::Later(waiting) => State::Waits(waiting),
             },
         };
-        Charge { limit: self.limit.clone(), hash, state }
+        Charge { place, limit: self.limit.clone(), meter: meter.clone(), hash, state }
     }
 }
 
@@ -145,11 +169,10 @@ impl Charge {
 
 impl Store {
     fn put_back(&self, meter: &Meter, hash: KeyHash, answer: &Answer) {
-        match (self, answer.slot) {
-            (Self::Memory(store), _) => store.put_back(&meter.quota, hash),
-            (Self::Redis(store), Some(slot)) => store.put_back(hash, slot),
-            // Counted in a share of this instance's own, or not at all.
-            (Self::Redis(store), None) => store.put_back_locally(meter, hash, answer),
+        match (self, answer.held) {
+            (Self::Memory(store), held) => store.put_back(&meter.kind, held),
+            (Self::Redis(store), Held::Slot(slot)) => store.put_back(hash, slot),
+            (Self::Redis(store), held) => store.put_back_locally(meter, held),
         }
     }
 }

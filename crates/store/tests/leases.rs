@@ -32,7 +32,8 @@ impl Instance {
         wait_until(|| redis.health() == Health::Available, Duration::from_secs(10)).await;
         let limit = Limit {
             id: "api@file".into(),
-            quota: Quota::new(per_second, SECOND, burst).unwrap(),
+            quota: Some(Quota::new(per_second, SECOND, burst).unwrap()),
+            windows: Vec::new(),
             criterion: Criterion::Host,
             max_delay: Duration::ZERO,
             leases: true,
@@ -217,12 +218,12 @@ async fn without_its_store_each_instance_goes_on_with_its_share() {
 async fn an_operator_looks_and_gives() {
     let server = Redis::start();
     let [one]: [_; 1] = Instance::several(&server, 1, 3, FailurePolicy::Deny).await;
-    assert_eq!(one.limit.peek(&key()).await.unwrap().remaining, 3);
+    assert_eq!(one.limit.peek(&key()).await.unwrap()[0].remaining, 3);
     for _ in 0..3 {
         assert_eq!(one.decide().await.verdict, Verdict::Allow);
     }
     for _ in 0..2 {
-        let state = one.limit.peek(&key()).await.unwrap();
+        let state = one.limit.peek(&key()).await.unwrap().remove(0);
         assert!(state.remaining <= 1 && state.reset_after > SECOND, "{state:?}");
     }
     assert!(matches!(one.decide().await.verdict, Verdict::Deny { .. }));
@@ -232,7 +233,7 @@ async fn an_operator_looks_and_gives() {
     }
     assert!(matches!(one.decide().await.verdict, Verdict::Deny { .. }));
     one.limit.reset(&key()).await.unwrap();
-    assert_eq!(one.limit.peek(&key()).await.unwrap().remaining, 3);
+    assert_eq!(one.limit.peek(&key()).await.unwrap()[0].remaining, 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -240,7 +241,7 @@ async fn what_an_operator_does_reaches_every_instance() {
     let server = Redis::start();
     let [one, other]: [_; 2] = Instance::several(&server, 1, 1, FailurePolicy::Deny).await;
     let hourly = |instance: &Instance| {
-        let limit = Limit { quota: Quota::new(1, 3_600 * SECOND, 1).unwrap(), ..instance.limit.limit().clone() };
+        let limit = Limit { quota: Quota::new(1, 3_600 * SECOND, 1).ok(), ..instance.limit.limit().clone() };
         instance.stores.bind(limit, instance.limit.store().clone())
     };
     let (here, there) = (hourly(&one), hourly(&other));

@@ -31,7 +31,8 @@ impl Instance {
         let store = stores.redis(options);
         let limit = Limit {
             id: "api@file".into(),
-            quota: Quota::new(quota.0, quota.1, quota.2).unwrap(),
+            quota: Some(Quota::new(quota.0, quota.1, quota.2).unwrap()),
+            windows: Vec::new(),
             criterion: Criterion::Host,
             max_delay: Duration::ZERO,
             leases: false,
@@ -408,7 +409,8 @@ async fn a_changed_limit_counts_at_once() {
     let bind = |limit, period, burst| {
         let limit = Limit {
             id: "api@file".into(),
-            quota: Quota::new(limit, period, burst).unwrap(),
+            quota: Some(Quota::new(limit, period, burst).unwrap()),
+            windows: Vec::new(),
             criterion: Criterion::Host,
             max_delay: Duration::ZERO,
             leases: false,

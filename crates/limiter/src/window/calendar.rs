@@ -1,6 +1,7 @@
 //! Where the calendar turns.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
@@ -163,6 +164,16 @@ fn moment(second: i64) -> jiff::Timestamp {
 }
 
 impl Unit {
+    pub(crate) const fn nominal_length(self) -> Duration {
+        let days = match self {
+            Self::Hour => return Duration::from_hours(1),
+            Self::Day => 1,
+            Self::Week => 7,
+            Self::Month => 30,
+        };
+        Duration::from_hours(24 * days)
+    }
+
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -17,12 +17,13 @@ pub(crate) fn build(name: &str, router: &str, checked: &checked::RateLimit, stor
         Scope::Middleware => name.into(),
         Scope::Router => format!("{name}/{router}").into(),
     };
-    let Some(quota) = checked.quota else {
+    if checked.quota.is_none() && checked.quotas.is_empty() {
         return Link::Other(Arc::new(Unlimited::new(id)));
-    };
+    }
     let limit = Limit {
         id,
-        quota,
+        quota: checked.quota,
+        windows: checked.quotas.iter().map(|quota| (quota.name.as_str().into(), quota.quota.clone())).collect(),
         criterion: checked.criterion.clone(),
         max_delay: checked.max_delay,
         leases: checked.leases,

@@ -7,7 +7,7 @@ use tollgate_limiter::{Decision, Verdict};
 use tollgate_pipeline::{BoxFuture, Exchange, Middleware, Next, Request, RequestView, Response};
 use tollgate_store::{Part, Together, ask_all};
 
-use super::{RateLimit, record, refusal};
+use super::{RateLimit, refusal};
 
 /// Several limits of which nothing stands between any two that could answer or change the request: decided at once, so
 /// that a request that one of them refuses costs nothing in the others. The one that refuses for longest answers.
@@ -37,7 +37,7 @@ impl Middleware for RateLimits {
             };
             for ((limit, key), decision) in self.0.iter().zip(keys).zip(&decisions) {
                 if let Some(decision) = decision {
-                    exchange.limits.push(record(limit.limit.limit().id.clone(), key, decision));
+                    exchange.limits.push(limit.record(key, decision));
                 }
             }
             let mut response = match strictest(&decisions) {

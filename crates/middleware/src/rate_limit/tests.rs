@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use http_body_util::BodyExt as _;
-use tollgate_limiter::{Criterion, Limit};
+use tollgate_limiter::{Criterion, FailurePolicy, Limit, Quota};
 use tollgate_store::{Clock, FakeClock, MemoryOptions, Stores};
 
 use super::*;
@@ -26,7 +26,8 @@ impl Bench {
         let quota = Quota::new(quota.0, Duration::from_millis(quota.1), quota.2).unwrap();
         let limit = Limit {
             id: "l@file".into(),
-            quota,
+            quota: Some(quota),
+            windows: Vec::new(),
             criterion,
             max_delay: quota.traefik_max_delay(),
             leases: true,

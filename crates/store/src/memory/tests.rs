@@ -16,13 +16,14 @@ fn limit(id: &str, limit: u64, period: Duration, burst: u64) -> BoundLimit {
     let quota = Quota::new(limit, period, burst).unwrap();
     let limit = Limit {
         id: id.into(),
-        quota,
+        quota: Some(quota),
+        windows: Vec::new(),
         criterion: Criterion::Host,
         max_delay: Duration::ZERO,
         leases: true,
         failure_policy: FailurePolicy::Deny,
     };
-    BoundLimit::new(limit, ProcessKeys::random().for_limit(id), Arc::default(), nowhere())
+    BoundLimit::new(limit, &ProcessKeys::random(), Arc::default(), nowhere())
 }
 
 /// These tests ask the store they made, not the one that a limit names.
@@ -32,12 +33,12 @@ fn nowhere() -> Store {
 
 fn store(buckets_max: usize) -> (MemoryStore, FakeClock) {
     let clock = FakeClock::default();
-    (MemoryStore::new(MemoryOptions { buckets_max }, Clock::fake(&clock)), clock)
+    (MemoryStore::new(MemoryOptions { buckets_max, ..MemoryOptions::default() }, Clock::fake(&clock)), clock)
 }
 
 fn decide(store: &MemoryStore, limit: &BoundLimit, host: &str) -> Decision {
-    let meter = &limit.bucket;
-    store.step(meter, &meter.quota, meter.hasher.hash(&Source::Host(host).into()), DecisionSource::Memory)
+    let meter = &limit.meters[0];
+    store.step(meter, &meter.kind, meter.hasher.hash(&Source::Host(host).into()), DecisionSource::Memory).decision
 }
 
 fn passes(store: &MemoryStore, limit: &BoundLimit, host: &str) -> bool {
@@ -69,7 +70,7 @@ fn a_flood_of_keys_does_not_set_a_drained_bucket_free() {
     assert!((900..=1_100).contains(&admitted), "{admitted}");
     assert!(!passes(&store, &limit, "victim"));
     assert!(store.buckets() <= 1_025);
-    assert!(snapshot(&limit.bucket.stats).overflowed > 90_000);
+    assert!(snapshot(&limit.stats).overflowed > 90_000);
 
     clock.advance(Duration::from_secs(3_602));
     assert!(passes(&store, &limit, "victim"), "full again, and there is room again");
@@ -97,7 +98,7 @@ fn limits_do_not_share_buckets() {
     let keys = ProcessKeys::random();
     let [one, two] = ["one", "two"].map(|id| {
         let BoundLimit { limit, .. } = limit(id, 1, Duration::from_secs(60), 1);
-        BoundLimit::new(limit, keys.for_limit(id), Arc::default(), nowhere())
+        BoundLimit::new(limit, &keys, Arc::default(), nowhere())
     });
     assert!(passes(&store, &one, "a"));
     assert!(passes(&store, &two, "a"));

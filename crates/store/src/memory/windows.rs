@@ -56,6 +56,15 @@ impl BoundWindow {
         Self { quota, frame }
     }
 
+    pub(crate) fn quota(&self) -> &WindowQuota {
+        &self.quota
+    }
+
+    /// The frame that was made last.
+    pub(crate) fn latest_frame(&self) -> Frame {
+        *self.frame.read()
+    }
+
     /// The frame for a store whose time is about `now`.
     pub(crate) fn frame(&self, now: Timestamp) -> Frame {
         let frame = *self.frame.read();
@@ -91,6 +100,13 @@ impl Windows {
         }
         let taken = self.shard(key.overflow).lock().step(key.overflow, &slice, step);
         Counted { taken, place: key.overflow }
+    }
+
+    /// How the usage of a key stands. It takes nothing, and no place.
+    pub(crate) fn peek(&self, window: &BoundWindow, own: KeyHash, now: Timestamp) -> Taken {
+        let slice = window.slice(now);
+        let mut usage = self.shard(own).lock().find(own).map_or_else(Usage::default, |usage| usage.clone());
+        window::take(&window.quota, &mut usage, &slice, now, Ask { want: 0, need: 0 }, Hint::default())
     }
 
     /// Gives back what was counted at `place` in the slice `index`. False: it is not counted any more.

@@ -1,18 +1,21 @@
 //! What this instance knows of the keys of a shared store: who waits, what was refused, what is held.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Place;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use tollgate_limiter::turnstile::{Call, Entered, Settled, Surplus, Told, Turnstile};
-use tollgate_limiter::{Decision, DecisionSource, KeyBytes, Monotonic, Slot, Verdict};
+use tollgate_limiter::window::Hint;
+use tollgate_limiter::{Decision, DecisionSource, KeyBytes, Monotonic, Run, Slot, Verdict};
 
 use super::error::StoreError;
 use super::script::key_name;
 use super::servers::hash_slot;
-use crate::bound::Meter;
+use crate::answer::{Answer, Held};
+use crate::bound::{Kind, Meter};
 use crate::hash::KeyHash;
 use crate::stats::StoreStats;
 
@@ -22,14 +25,6 @@ pub(super) type Outcome = Result<Answer, StoreError>;
 /// One who waits.
 pub(super) type Waiter = oneshot::Sender<Outcome>;
 
-/// A decision, and the slot it took.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Answer {
-    pub(crate) decision: Decision,
-    /// What comes back if the request is not let through after all.
-    pub(crate) slot: Option<Slot>,
-}
-
 /// What stands before one key.
 #[derive(Debug)]
 struct Entry {
@@ -37,8 +32,23 @@ struct Entry {
     digest: [u8; 16],
     meter: Arc<Meter>,
     turnstile: Turnstile<Waiter>,
+    /// Of a window: what its last reply told.
+    permits: Option<Permits>,
     /// Somebody looks after what is held here.
     is_watched: bool,
+}
+
+/// What is known of a window.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Permits {
+    /// To be told with the next call.
+    pub(super) hint: Hint,
+    /// The slice of the permits that were lent last.
+    pub(super) index: u64,
+    /// How many were left for everybody.
+    pub(super) remaining: u64,
+    /// When it is over.
+    pub(super) reset: Monotonic,
 }
 
 /// The turnstiles of all keys that were asked about lately, in parts under locks of their own, because all threads come
@@ -74,12 +84,27 @@ pub(super) struct Due {
     pub(super) slot: u16,
     pub(super) meter: Arc<Meter>,
     pub(super) call: Call<Waiter>,
+    pub(super) permits: Option<Permits>,
+}
+
+impl Due {
+    pub(super) fn is_window(&self) -> bool {
+        matches!(self.meter.kind, Kind::Window(_))
+    }
+}
+
+/// Slots or permits to give back.
+pub(super) struct Back {
+    pub(super) hash: KeyHash,
+    pub(super) digest: [u8; 16],
+    pub(super) slot: u16,
+    pub(super) run: Run,
+    pub(super) permits: Option<Permits>,
 }
 
 /// What a look after a key found.
 pub(super) struct Looked {
-    /// Slots to give back: of which bucket, on which hash slot.
-    pub(super) surplus: Option<([u8; 16], u16, Surplus)>,
+    pub(super) back: Option<Back>,
     /// There is something left to look after.
     pub(super) again: bool,
 }
@@ -164,16 +189,18 @@ impl Book {
             }
         }
         let call = turn.call?;
-        Some(Due { hash, digest: entry.digest, slot: entry.slot(), meter: entry.meter.clone(), call })
+        let (slot, meter) = (entry.slot(), entry.meter.clone());
+        Some(Due { hash, digest: entry.digest, slot, meter, call, permits: entry.permits })
     }
 
     /// A reply is here. True if there is something to look after that nobody looks after yet.
-    pub(super) fn on_reply(&self, hash: KeyHash, meter: &Meter, told: &Told) -> bool {
+    pub(super) fn on_reply(&self, hash: KeyHash, meter: &Meter, told: &Told, permits: Option<Permits>) -> bool {
         let mut part = self.part(hash);
         let Some(entry) = part.find_mut(hash[0], |entry| entry.hash == hash) else { return false };
         // What was lent under another quota is not spent under this one.
         if entry.meter.is_like(meter) {
             entry.turnstile.on_reply(&meter.terms, told);
+            entry.permits = permits;
         }
         entry.turnstile.holds() && !std::mem::replace(&mut entry.is_watched, true)
     }
@@ -190,12 +217,23 @@ impl Book {
     pub(super) fn look(&self, hash: KeyHash, now: Monotonic, all: bool) -> Looked {
         let mut part = self.part(hash);
         let Some(entry) = part.find_mut(hash[0], |entry| entry.hash == hash) else {
-            return Looked { surplus: None, again: false };
+            return Looked { back: None, again: false };
         };
         self.stats.died(entry.turnstile.take_died(now));
         let surplus = entry.turnstile.surplus(now, all);
         entry.is_watched = entry.turnstile.holds();
-        Looked { surplus: surplus.map(|surplus| (entry.digest, entry.slot(), surplus)), again: entry.is_watched }
+        let (digest, slot, permits) = (entry.digest, entry.slot(), entry.permits);
+        let back = surplus.map(|Surplus { run }| Back { hash, digest, slot, run, permits });
+        Looked { back, again: entry.is_watched }
+    }
+
+    /// Permits were given back, so often in all.
+    pub(super) fn on_returned(&self, hash: KeyHash, returns: u64) {
+        let mut part = self.part(hash);
+        let permits = part.find_mut(hash[0], |entry| entry.hash == hash).and_then(|entry| entry.permits.as_mut());
+        if let Some(permits) = permits {
+            permits.hint.returns = permits.hint.returns.max(returns);
+        }
     }
 
     /// The keys of which something is held.
@@ -267,7 +305,7 @@ pub(super) struct BookSize {
 impl Entry {
     fn new(meter: &Arc<Meter>, key: &KeyBytes<'_>, hash: KeyHash) -> Self {
         let digest = key.digest(&meter.space);
-        Self { hash, digest, meter: meter.clone(), turnstile: Turnstile::default(), is_watched: false }
+        Self { hash, digest, meter: meter.clone(), turnstile: Turnstile::default(), permits: None, is_watched: false }
     }
 
     fn slot(&self) -> u16 {
@@ -280,8 +318,17 @@ impl Entry {
         if !Arc::ptr_eq(&self.meter, meter) {
             if !self.meter.is_like(meter) {
                 self.turnstile.on_change();
+                self.permits = None;
             }
             self.meter = meter.clone();
+        }
+    }
+
+    /// How long until the bucket is full, or the window over.
+    fn reset_after(&self, now: Monotonic) -> Option<Duration> {
+        match &self.permits {
+            Some(permits) => Some(permits.reset.since(now)),
+            None => self.turnstile.full_after(now),
         }
     }
 
@@ -291,18 +338,20 @@ impl Entry {
             verdict,
             source: DecisionSource::Lease,
             remaining: Some(left),
-            reset_after: self.turnstile.full_after(now),
+            reset_after: self.reset_after(now),
+            window: self.meter.window,
         };
-        Answer { decision, slot: Some(slot) }
+        Answer { decision, held: Held::Slot(slot) }
     }
 
-    fn denied(&self, retry_after: std::time::Duration, now: Monotonic) -> Answer {
+    fn denied(&self, retry_after: Duration, now: Monotonic) -> Answer {
         let decision = Decision {
             verdict: Verdict::Deny { retry_after },
             source: DecisionSource::DenialCache,
             remaining: Some(0),
-            reset_after: self.turnstile.full_after(now),
+            reset_after: self.reset_after(now),
+            window: self.meter.window,
         };
-        Answer { decision, slot: None }
+        Answer { decision, held: Held::Nothing }
     }
 }

@@ -8,22 +8,23 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
-use tollgate_limiter::turnstile::{Surplus, Told};
-use tollgate_limiter::{Decision, DecisionSource, Monotonic, Reading, Run, Slot, Span, Timestamp, Verdict, schedule};
+use tollgate_limiter::{Ask, Monotonic, Reading};
 
-use super::book::{Answer, Book, Due};
+use super::book::{Back, Book, Due};
+use super::calls::{Scripts, WindowTake, give_back, take_permits, take_slots};
 use super::error::StoreError;
-use super::reply::{self, KeyReply, Most};
-use super::script::{Fence, KeyAsk, Script, fence_key};
+use super::granted::Granted;
+use super::script::KeyAsk;
 use super::servers::Servers;
-use crate::bound::Meter;
+use crate::answer::Held;
+use crate::bound::Kind;
 use crate::clock::Clock;
 use crate::hash::KeyHash;
 use crate::stats::StoreStats;
 
 /// Keys asked for in one script call. With 8 to 16 most of what a call costs besides its keys is shared; more would
 /// make the first wait for the last.
-const KEYS_MAX: usize = 16;
+pub(super) const KEYS_MAX: usize = 16;
 /// Requests of one key asked for together. It bounds the work of one reply; the rest asks with the next.
 const WAITERS_MAX: usize = 1_024;
 /// How often a part of the book is swept.
@@ -47,14 +48,6 @@ pub(super) struct Caller {
     pub(super) scripts: Scripts,
     pub(super) clock: Clock,
     pub(super) stats: Arc<StoreStats>,
-}
-
-/// The scripts of a store.
-#[derive(Clone)]
-pub(super) struct Scripts {
-    pub(super) grant: Script,
-    pub(super) give_back: Script,
-    pub(super) amend: Script,
 }
 
 /// What a call leaves to be done.
@@ -95,9 +88,9 @@ impl Caller {
                     if self.servers.is_changed() {
                         self.book.forget_denials();
                     }
-                    let surplus = self.look(&mut looks);
-                    if !surplus.is_empty() {
-                        calls.push(Box::pin(self.give_back(surplus)));
+                    let back = self.look(&mut looks);
+                    if !back.is_empty() {
+                        calls.push(Box::pin(self.give_back(back)));
                     }
                 }
             }
@@ -118,19 +111,19 @@ impl Caller {
         }
     }
 
-    /// What goes out in one call each. A call to a cluster may name keys of one hash slot only.
+    /// What goes out in one call each: buckets and windows apart, for they are counted by different scripts, and in a
+    /// cluster the keys of each hash slot.
     fn together(&self, due: &mut Vec<Due>) -> Vec<Vec<Due>> {
         if due.is_empty() {
             return Vec::new();
         }
-        let apart = self.servers.is_cluster();
-        if apart {
-            due.sort_by_key(|due| due.slot);
-        }
+        let is_cluster = self.servers.is_cluster();
+        let kind = |due: &Due| (due.is_window(), if is_cluster { due.slot } else { 0 });
+        due.sort_by_key(kind);
         let mut calls: Vec<Vec<Due>> = Vec::with_capacity(1);
         for due in due.drain(..) {
             match calls.last_mut() {
-                Some(call) if call.len() < KEYS_MAX && (!apart || call[0].slot == due.slot) => call.push(due),
+                Some(call) if call.len() < KEYS_MAX && kind(&call[0]) == kind(&due) => call.push(due),
                 _ => calls.push(vec![due]),
             }
         }
@@ -141,12 +134,12 @@ impl Caller {
     async fn call(&self, due: Vec<Due>) -> Done {
         let mut done = Done { keys: due.iter().map(|due| due.hash).collect(), look: Vec::new() };
         match self.ask(&due).await {
-            Ok((reading, replies)) => {
+            Ok((reading, granted)) => {
                 let waiters = due.iter().map(|due| due.call.waiters.len()).sum();
                 self.stats.called(due.len(), waiters, reading.received.since(reading.sent));
-                for (due, reply) in due.into_iter().zip(replies) {
+                for (due, granted) in due.into_iter().zip(granted) {
                     let hash = due.hash;
-                    if self.tell(due, reply, &reading) {
+                    if self.tell(due, granted, &reading) {
                         done.look.push(hash);
                     }
                 }
@@ -160,25 +153,35 @@ impl Caller {
         done
     }
 
-    async fn ask(&self, due: &[Due]) -> Result<(Reading, Vec<Result<KeyReply, StoreError>>), StoreError> {
-        let asks: Vec<_> = due.iter().map(key_ask).collect();
-        let asked: Vec<_> = asks.iter().map(|ask| Most { want: ask.ask.want, lease: ask.lease.most }).collect();
+    async fn ask(&self, due: &[Due]) -> Result<(Reading, Vec<Result<Granted, StoreError>>), StoreError> {
         let slot = due[0].slot;
-        let fence_key = fence_key(slot, self.servers.is_cluster());
-        let cmd = |run_id: Option<&str>| {
-            let fence = run_id.map(|run_id| Fence { key: &fence_key, run_id });
-            self.scripts.grant.call(&asks, fence.as_ref())
-        };
-        let called = self.servers.call_run(slot, &self.scripts.grant, &cmd).await?;
-        let replies = reply::decode(called.value, &asked).inspect_err(|error| self.servers.on_failure(slot, error))?;
-        Ok((Reading { store: replies.now, sent: called.sent, received: called.received }, replies.keys))
+        if due[0].is_window() {
+            let takes: Vec<_> = due.iter().filter_map(|due| self.window_take(due)).collect();
+            let (reading, taken) = take_permits(&self.servers, &self.scripts.window, slot, &takes).await?;
+            let granted = taken.into_iter().zip(due).map(|(taken, due)| Ok(Granted::permits(due, &taken?, &reading)));
+            return Ok((reading, granted.collect()));
+        }
+        let asks: Vec<_> = due.iter().filter_map(key_ask).collect();
+        let (reading, replies) = take_slots(&self.servers, &self.scripts.grant, slot, &asks).await?;
+        let granted = replies.into_iter().zip(due).map(|(reply, due)| Ok(Granted::slots(due, &reply?, &reading)));
+        Ok((reading, granted.collect()))
     }
 
-    /// Gives the slots to those who wait, in order of arrival, and remembers what was learned. True if something was
-    /// lent that nobody looks after yet.
-    fn tell(&self, due: Due, reply: Result<KeyReply, StoreError>, reading: &Reading) -> bool {
-        let reply = match reply {
-            Ok(reply) => reply,
+    /// What is asked of a window: permits for those who wait and, of what is left for everybody, a little to keep.
+    fn window_take<'a>(&self, due: &'a Due) -> Option<WindowTake<'a>> {
+        let Kind::Window(window) = &due.meter.kind else { return None };
+        let want = due.call.waiters.len() as u64;
+        let spare = due.permits.map_or(0, |permits| permits.remaining / u64::from(8 * self.servers.instances()));
+        let ask = Ask { want: want + due.call.lease.most.min(spare), need: want.min(1) };
+        let hint = due.permits.map(|permits| permits.hint).unwrap_or_default();
+        Some(WindowTake { digest: due.digest, window, ask, hint })
+    }
+
+    /// Gives what was granted to those who wait, in order of arrival, and remembers what was learned. True if something
+    /// was lent that nobody looks after yet.
+    fn tell(&self, due: Due, granted: Result<Granted, StoreError>, reading: &Reading) -> bool {
+        let granted = match granted {
+            Ok(granted) => granted,
             Err(error) => {
                 self.servers.on_failure(due.slot, &error);
                 for waiter in due.call.waiters {
@@ -187,130 +190,55 @@ impl Caller {
                 return false;
             }
         };
-        let bucket = Bucket { meter: &due.meter, reading, reply };
-        let waiting = due.call.waiters.len() as u64;
-        self.stats.lent(reply.lent);
-        self.stats.healed(reply.healed);
-        let told = Told {
-            reading: *reading,
-            lease: bucket.lease(),
-            next: reply.next,
-            refused: waiting.saturating_sub(reply.count),
-        };
+        self.stats.lent(granted.told.lease.map_or(0, |run| run.count));
+        self.stats.healed(granted.healed);
         // First what was learned, so that whoever is told finds it when he comes again.
-        let mut look = self.book.on_reply(due.hash, &due.meter, &told);
-        let mut slots = 0..reply.count;
+        let mut look = self.book.on_reply(due.hash, &due.meter, &granted.told, granted.permits);
+        let mut places = 0..granted.count;
         for waiter in due.call.waiters {
-            match slots.next() {
-                Some(index) => {
-                    let answer = bucket.granted(index);
+            match places.next() {
+                Some(place) => {
+                    let answer = granted.admitted(&due.meter, reading, place);
                     // Nobody is there any more: the slot is for the next one.
-                    if let (Err(_), Some(slot)) = (waiter.send(Ok(answer)), answer.slot) {
+                    if let (Err(_), Held::Slot(slot)) = (waiter.send(Ok(answer)), answer.held) {
                         look |= self.book.put_back(due.hash, slot);
                     }
                 }
-                None => drop(waiter.send(Ok(bucket.refused()))),
+                None => drop(waiter.send(Ok(granted.refused(&due.meter, reading)))),
             }
         }
         look
     }
 
     /// Looks after the keys whose turn it is; what can be given back.
-    fn look(&self, looks: &mut Looks) -> Vec<([u8; 16], u16, Surplus)> {
+    fn look(&self, looks: &mut Looks) -> Vec<Back> {
         let now = self.clock.now();
-        let mut surplus = Vec::new();
+        let mut back = Vec::new();
         while looks.front().is_some_and(|(at, _)| *at <= now) {
             let Some((_, key)) = looks.pop_front() else { break };
             let looked = self.book.look(key, now, false);
-            surplus.extend(looked.surplus);
+            back.extend(looked.back);
             if looked.again {
                 looks.push_back((now.after(LOOK_EVERY), key));
             }
         }
-        surplus
+        back
     }
 
-    async fn give_back(&self, surplus: Vec<([u8; 16], u16, Surplus)>) -> Done {
-        give_back(&self.servers, &self.scripts, &self.stats, surplus).await;
+    async fn give_back(&self, back: Vec<Back>) -> Done {
+        give_back(&self.servers, &self.scripts, &self.stats, &self.book, back).await;
         Done::default()
     }
 }
 
-/// Gives slots back. If that fails they die, as they would have without.
-pub(super) async fn give_back(
-    servers: &Servers,
-    scripts: &Scripts,
-    stats: &StoreStats,
-    mut surplus: Vec<([u8; 16], u16, Surplus)>,
-) {
-    surplus.sort_by_key(|(_, slot, _)| *slot);
-    let apart = servers.is_cluster();
-    let same = |a: &([u8; 16], u16, Surplus), b: &([u8; 16], u16, Surplus)| !apart || a.1 == b.1;
-    for together in surplus.chunk_by(same).flat_map(|chunk| chunk.chunks(KEYS_MAX)) {
-        let runs: Vec<_> = together.iter().map(|(digest, _, surplus)| (*digest, surplus.run)).collect();
-        let cmd = scripts.give_back.return_runs(&runs);
-        let taken = match servers.call(together[0].1, &scripts.give_back, cmd).await {
-            Ok(called) => reply::decode_flags(&called.value),
-            Err(_) => Vec::new(),
-        };
-        for (index, (_, run)) in runs.iter().enumerate() {
-            let is_back = taken.get(index).copied().unwrap_or(false);
-            if is_back { stats.returned(run.count) } else { stats.died(run.count) }
-        }
-    }
-}
-
-fn key_ask(due: &Due) -> KeyAsk {
-    KeyAsk {
+fn key_ask(due: &Due) -> Option<KeyAsk> {
+    let Kind::Bucket(quota) = due.meter.kind else { return None };
+    Some(KeyAsk {
         digest: due.digest,
-        quota: due.meter.quota,
+        quota,
         max_delay: due.meter.max_delay,
         ask: due.call.ask(),
         lease: due.call.lease,
         hint: due.call.hint,
-    }
-}
-
-/// What a reply says about a bucket.
-struct Bucket<'a> {
-    meter: &'a Meter,
-    reading: &'a Reading,
-    reply: KeyReply,
-}
-
-impl Bucket<'_> {
-    fn lease(&self) -> Option<Run> {
-        let (step, count) = (self.meter.quota.interval(), self.reply.lent);
-        let first = self.reply.next - step.times(count);
-        (count > 0).then_some(Run { first, step, life: self.meter.quota.life(), count })
-    }
-
-    fn granted(&self, index: u64) -> Answer {
-        let at = self.reply.first + self.meter.quota.interval().times(index);
-        let verdict = if at.since(self.reading.store) == Span::ZERO {
-            Verdict::Allow
-        } else {
-            // Until the store's time has surely reached the slot.
-            Verdict::Delay(self.reading.surely_after(at).since(self.reading.received))
-        };
-        let slot = Slot { at, life: self.meter.quota.life() };
-        // Of those who are told by one reply, each stands before those after him.
-        let next = if self.reply.lent == 0 { at + self.meter.quota.interval() } else { self.reply.next };
-        Answer { decision: self.decision(verdict, next), slot: Some(slot) }
-    }
-
-    fn refused(&self) -> Answer {
-        let wait = self.reading.surely_after(self.reply.next).since(self.reading.received);
-        Answer { decision: self.decision(Verdict::Deny { retry_after: wait }, self.reply.next), slot: None }
-    }
-
-    fn decision(&self, verdict: Verdict, next: Timestamp) -> Decision {
-        let (quota, now) = (&self.meter.quota, self.reading.store);
-        Decision {
-            verdict,
-            source: DecisionSource::Store,
-            remaining: Some(schedule::remaining(quota, Some(next), now)),
-            reset_after: Some(schedule::reset_after(quota, Some(next), now)),
-        }
-    }
+    })
 }

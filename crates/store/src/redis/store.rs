@@ -5,17 +5,20 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tollgate_limiter::{Ask, Decision, DecisionSource, FailurePolicy, KeyBytes, Slot, Verdict};
+use tollgate_limiter::window::Hint;
+use tollgate_limiter::{Ask, Decision, DecisionSource, FailurePolicy, KeyBytes, Quota, Slot, Verdict};
 
 use super::beat::InstanceId;
-use super::book::{Answer, Book, Outcome, Visit};
-use super::caller::{self, Caller, Scripts, Word};
+use super::book::{Book, Outcome, Visit};
+use super::caller::{Caller, Word};
+use super::calls::{Scripts, WindowTake, give_back, take_permits};
 use super::error::StoreError;
 use super::options::RedisOptions;
 use super::reply::{self, Most};
-use super::script::{self, KeyAsk, key_name};
+use super::script::{KeyAsk, key_name};
 use super::servers::{Health, NodeSnapshot, Servers, hash_slot};
-use crate::bound::{KeyState, Meter};
+use crate::answer::{Answer, Held};
+use crate::bound::{KeyState, Kind, Meter};
 use crate::clock::Clock;
 use crate::hash::KeyHash;
 use crate::memory::MemoryStore;
@@ -60,9 +63,9 @@ impl RedisStore {
         runtime: &tokio::runtime::Handle,
     ) -> Self {
         let stats = Arc::new(StoreStats::default());
-        let scripts = Scripts { grant: script::grant(), give_back: script::give_back(), amend: script::amend() };
+        let scripts = Scripts::default();
         let book = Arc::new(Book::new(stats.clone()));
-        let loaded = vec![scripts.grant.clone(), scripts.give_back.clone(), scripts.amend.clone()];
+        let loaded = scripts.all();
         let servers = Arc::new(Servers::new(options, loaded, id, stats.clone(), clock.clone()));
         let (words, heard) = mpsc::unbounded_channel();
         let caller = Caller {
@@ -110,12 +113,10 @@ impl RedisStore {
         }
     }
 
-    /// The same for one that was counted in this instance's share.
-    pub(crate) fn put_back_locally(&self, meter: &Meter, hash: KeyHash, answer: &Answer) {
-        if answer.decision.source == DecisionSource::Local
-            && let Some(share) = meter.share(self.servers.instances())
-        {
-            self.memory.put_back(&share, hash);
+    /// The same for what was counted in this instance's share.
+    pub(crate) fn put_back_locally(&self, meter: &Meter, held: Held) {
+        if let (Held::Token(_) | Held::Permit(..), Some(share)) = (held, meter.share(self.servers.instances())) {
+            self.memory.put_back(&share, held);
         }
     }
 
@@ -131,34 +132,52 @@ impl RedisStore {
             FailurePolicy::Deny | FailurePolicy::Allow => None,
         };
         if let Some(share) = local {
-            let decision = self.memory.step(meter, &share, hash, DecisionSource::Local);
-            return Answer { decision, slot: None };
+            return self.memory.step(meter, &share, hash, DecisionSource::Local);
         }
         let verdict = match meter.policy {
             FailurePolicy::Allow => Verdict::Allow,
             FailurePolicy::Deny | FailurePolicy::Local => Verdict::Deny { retry_after: POLICY_RETRY_AFTER },
         };
-        let decision = Decision { verdict, source: DecisionSource::Policy, remaining: None, reset_after: None };
-        Answer { decision, slot: None }
+        let source = DecisionSource::Policy;
+        let decision = Decision { verdict, source, remaining: None, reset_after: None, window: meter.window };
+        Answer { decision, held: Held::Nothing }
     }
 
-    /// How a bucket stands in the store. It costs the bucket nothing.
+    /// How a bucket or a window stands in the store. It costs it nothing.
     pub(crate) async fn peek(&self, meter: &Meter, key: &KeyBytes<'_>) -> Result<KeyState, StoreError> {
-        let ask = KeyAsk::plain(key.digest(&meter.space), meter.quota, meter.max_delay, Ask { want: 0, need: 0 });
-        let slot = hash_slot(&key_name(&ask.digest));
-        let called = self.servers.call(slot, &self.scripts.grant, self.scripts.grant.call(&[ask], None)).await?;
-        let mut replies = reply::decode(called.value, &[Most::default()])?;
-        let next = replies.keys.remove(0)?.next;
+        let digest = key.digest(&meter.space);
         let held_here = self.book.held(meter.hasher.hash(key));
-        Ok(KeyState::new(&meter.quota, next, replies.now, held_here))
+        let nothing = Ask { want: 0, need: 0 };
+        match &meter.kind {
+            Kind::Bucket(quota) => {
+                let ask = KeyAsk::plain(digest, *quota, meter.max_delay, nothing);
+                let script = &self.scripts.grant;
+                let called = self.servers.call(slot_of(&digest), script, script.call(&[ask], None)).await?;
+                let mut replies = reply::decode(called.value, &[Most::default()])?;
+                let next = replies.keys.remove(0)?.next;
+                Ok(KeyState::of_bucket(quota, next, replies.now, held_here))
+            }
+            Kind::Window(window) => {
+                let ask = WindowTake { digest, window, ask: nothing, hint: Hint::default() };
+                let (reading, mut taken) =
+                    take_permits(&self.servers, &self.scripts.window, slot_of(&digest), &[ask]).await?;
+                Ok(KeyState::of_window(meter.window, &taken.remove(0)?, reading.store, held_here))
+            }
+        }
     }
 
     /// Gives a bucket so many slots, or all that it holds.
-    pub(crate) async fn amend(&self, meter: &Meter, key: &KeyBytes<'_>, slots: Option<u64>) -> Result<(), StoreError> {
+    pub(crate) async fn amend(
+        &self,
+        meter: &Meter,
+        quota: &Quota,
+        key: &KeyBytes<'_>,
+        slots: Option<u64>,
+    ) -> Result<(), StoreError> {
         let digest = key.digest(&meter.space);
         let script = &self.scripts.amend;
-        let cmd = script.amend(&digest, &meter.quota, meter.max_delay, slots);
-        self.servers.call(hash_slot(&key_name(&digest)), script, cmd).await?;
+        let cmd = script.amend(&digest, quota, meter.max_delay, slots);
+        self.servers.call(slot_of(&digest), script, cmd).await?;
         self.book.forget_denial(meter.hasher.hash(key));
         // The others find out in their time; the bucket is as it was wanted.
         let _ = self.servers.tell_change().await;
@@ -193,8 +212,8 @@ impl RedisStore {
     pub async fn close(&self) {
         let now = self.clock.now();
         let held = self.book.holding();
-        let surplus: Vec<_> = held.into_iter().filter_map(|key| self.book.look(key, now, true).surplus).collect();
-        caller::give_back(&self.servers, &self.scripts, &self.stats, surplus).await;
+        let back: Vec<_> = held.into_iter().filter_map(|key| self.book.look(key, now, true).back).collect();
+        give_back(&self.servers, &self.scripts, &self.stats, &self.book, back).await;
         self.servers.leave().await;
     }
 
@@ -225,10 +244,14 @@ impl Drop for Waiting {
     /// Whoever leaves while he waits leaves the slot that was on its way to him.
     fn drop(&mut self) {
         self.told.close();
-        if let Ok(Ok(Answer { slot: Some(slot), .. })) = self.told.try_recv() {
+        if let Ok(Ok(Answer { held: Held::Slot(slot), .. })) = self.told.try_recv() {
             self.store.put_back(self.hash, slot);
         }
     }
+}
+
+fn slot_of(digest: &[u8; 16]) -> u16 {
+    hash_slot(&key_name(digest))
 }
 
 /// When to try again although nobody knows: the store's return is noticed within that time.

@@ -65,13 +65,11 @@ pub enum WindowAnswer {
 }
 
 /// The script that counts requests in windows. See `window.lua`.
-#[cfg_attr(not(test), expect(dead_code, reason = "the caller asks for quotas over windows next"))]
 pub(crate) fn window() -> Script {
     Script::new(include_str!("window.lua"))
 }
 
 /// The command that asks `script`, which is [`window`], for the steps of several usages.
-#[cfg_attr(not(test), expect(dead_code, reason = "the caller asks for quotas over windows next"))]
 pub(crate) fn call(script: &Script, asks: &[WindowAsk]) -> redis::Cmd {
     let mut cmd = script.on_keys(asks.iter().map(|ask| &ask.digest));
     for WindowAsk { step, .. } in asks {

@@ -59,7 +59,8 @@ impl Instance {
         let store = stores.redis(options);
         let limit = Limit {
             id: "api@file".into(),
-            quota: Quota::new(terms.0, terms.1, terms.2).unwrap(),
+            quota: Some(Quota::new(terms.0, terms.1, terms.2).unwrap()),
+            windows: Vec::new(),
             criterion: Criterion::Host,
             max_delay: Duration::ZERO,
             leases: true,
