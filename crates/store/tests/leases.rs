@@ -69,7 +69,7 @@ impl Instance {
         while start.elapsed() < length {
             pace.tick().await;
             let due = (start.elapsed().as_secs_f64() * per_second as f64) as u64;
-            for _ in asked..due {
+            while asked < due {
                 asked += 1;
                 let sent = Instant::now();
                 if !matches!(self.decide().await.verdict, Verdict::Deny { .. }) {
