@@ -13,15 +13,19 @@
 //! is known to [`Servers`](servers::Servers). When one cannot be used, its [`Link`](link::Link) says so at once, and a
 //! probe in the background notices when it is back.
 
+mod address;
 mod beat;
 mod book;
 mod caller;
 mod calls;
+mod chance;
 mod cluster;
 mod error;
 mod granted;
 mod greeting;
 mod hash_slot;
+mod health;
+mod line;
 mod link;
 mod map;
 mod options;
@@ -35,9 +39,9 @@ mod window;
 
 pub(crate) use beat::InstanceId;
 pub use error::{ErrorKind, StoreError};
+pub use health::{Health, NodeRole, NodeSnapshot};
 pub use options::{RedisOptions, RedisTls, Topology};
 pub use reply::{Most, decode as decode_replies};
-pub use servers::{Health, NodeRole, NodeSnapshot};
 pub use store::RedisStore;
 pub(crate) use store::{Asked, Waiting};
 pub use window::{WindowAnswer, WindowAsk, WindowReplies, WindowStep, decode as decode_windows};

@@ -43,7 +43,7 @@ fn papers() -> Papers {
     }
 }
 
-fn server(papers: &Papers, directory: &std::path::Path) -> (Redis, u16) {
+fn server(papers: &Papers, directory: &std::path::Path, more: &[&str]) -> (Redis, u16) {
     for (name, text) in [("ca", &papers.ca), ("certificate", &papers.server.0), ("key", &papers.server.1)] {
         std::fs::write(directory.join(name), text).unwrap();
     }
@@ -56,14 +56,15 @@ fn server(papers: &Papers, directory: &std::path::Path) -> (Redis, u16) {
         file("tls-key-file", "key"),
         "tls-auth-clients yes".to_owned(),
     ];
-    (Redis::with_config(&lines.each_ref().map(String::as_str)), port)
+    let lines: Vec<_> = lines.iter().map(String::as_str).chain(more.iter().copied()).collect();
+    (Redis::with_config(&lines), port)
 }
 
 #[tokio::test]
 async fn who_is_who_is_proved_on_both_sides() {
     let papers = papers();
     let directory = tempfile::tempdir().unwrap();
-    let (plain, port) = server(&papers, directory.path());
+    let (plain, port) = server(&papers, directory.path(), &[]);
     let stores = Stores::new(MemoryOptions::default(), Clock::system(), tokio::runtime::Handle::current());
     let tls = |ca: &str, identity: bool, insecure_skip_verify| RedisTls {
         ca: Some(ca.to_owned()),
@@ -107,4 +108,35 @@ async fn who_is_who_is_proved_on_both_sides() {
         let health = health("localhost", port, tls).await;
         assert!(matches!(health, Health::Unavailable(_)), "{what}");
     }
+}
+
+/// The node names itself, which has no name: it is where it was asked, and at its port for TLS.
+#[tokio::test]
+async fn a_cluster_is_followed_over_tls() {
+    let papers = papers();
+    let directory = tempfile::tempdir().unwrap();
+    let bus = format!("cluster-port {}", free_port());
+    let (node, port) = server(&papers, directory.path(), &["cluster-enabled yes", "tls-cluster yes", &bus]);
+    let slots: Vec<_> = (0..16_384).map(|slot| slot.to_string()).collect();
+    let command: Vec<_> = ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str)).collect();
+    assert_eq!(node.command(&command).text(), "OK");
+    let stores = Stores::new(MemoryOptions::default(), Clock::system(), tokio::runtime::Handle::current());
+    let store = stores.redis(RedisOptions {
+        topology: Topology::Cluster { seeds: vec![format!("localhost:{port}")] },
+        username: String::new(),
+        password: String::new(),
+        database: 0,
+        connect_timeout: Duration::from_secs(2),
+        deadline: Duration::from_secs(2),
+        tls: Some(RedisTls {
+            ca: Some(papers.ca.clone()),
+            identity: Some(papers.client.clone()),
+            insecure_skip_verify: false,
+        }),
+        strict: false,
+    });
+    let Store::Redis(store) = store else { unreachable!("it was made as one") };
+    wait_until(|| store.health() == Health::Available, Duration::from_secs(20)).await;
+    let nodes = store.nodes();
+    assert_eq!((nodes.len(), nodes[0].address.as_str()), (1, &*format!("localhost:{port}")));
 }

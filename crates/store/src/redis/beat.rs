@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tollgate_limiter::Monotonic;
 
+use super::chance;
 use super::error::{ErrorKind, StoreError};
 use super::reply;
 use super::script::{self, Script};
@@ -29,9 +30,7 @@ pub(crate) struct InstanceId(Arc<str>);
 
 impl InstanceId {
     pub(crate) fn random() -> Self {
-        use std::hash::{BuildHasher as _, RandomState};
-        let halves = [RandomState::new().hash_one(0_u8), RandomState::new().hash_one(1_u8)];
-        Self(format!("{:016x}{:016x}", halves[0], halves[1]).into())
+        Self(format!("{:032x}", chance::unique()).into())
     }
 }
 

@@ -8,12 +8,14 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use redis::Value;
 
+use super::address::Address;
+use super::chance::Jitter;
 use super::error::{ErrorKind, StoreError};
 use super::greeting::{Greeting, field, text};
 use super::hash_slot::SLOTS;
-use super::link::{Jitter, Setting, send, within};
+use super::line::{connect, query};
+use super::link::Setting;
 use super::map::{Map, Range};
-use super::options::Address;
 use super::servers::Servers;
 
 /// How often the map is asked for while something is wrong with it, before jitter; never more often.
@@ -74,16 +76,11 @@ async fn learn(servers: &Servers, seeds: &[Address], turn: usize) -> Result<Vec<
 /// Asks a seed over a connection of its own.
 async fn ask_seed(setting: &Setting, seed: &Address) -> Result<Vec<Range>, StoreError> {
     let options = &setting.options;
-    let config = redis::AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(options.connect_timeout))
-        .set_response_timeout(None);
     let answer = async {
-        let client = options.client(seed)?;
-        let connect = client.get_multiplexed_async_connection_with_config(&config);
-        let mut connection = within(options.connect_timeout, connect).await?;
-        let greeting = within(options.deadline, send(&mut connection, &Greeting::ask())).await?;
+        let mut connection = connect(&options.client(seed)?, options.connect_timeout, || ()).await?;
+        let greeting = query(&mut connection, &Greeting::ask(), options.deadline).await?;
         Greeting::read(&greeting).check(&options.topology)?;
-        let answer = within(options.deadline, send(&mut connection, &question())).await.map_err(explained)?;
+        let answer = query(&mut connection, &question(), options.deadline).await.map_err(explained)?;
         read(&answer, seed)
     };
     answer.await.map_err(|error| error.at(seed))

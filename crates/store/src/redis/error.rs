@@ -164,7 +164,7 @@ impl fmt::Display for ErrorKind {
 
 impl StoreError {
     pub(crate) fn not_connected() -> Self {
-        Self { kind: ErrorKind::Unreachable, detail: "not connected yet".into() }
+        Self::new(ErrorKind::Unreachable, "not connected yet")
     }
 
     pub(crate) fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
@@ -183,7 +183,7 @@ impl StoreError {
     }
 
     pub(crate) fn timeout(limit: Duration) -> Self {
-        Self { kind: ErrorKind::Timeout, detail: format!("nothing within {limit:?}") }
+        Self::new(ErrorKind::Timeout, format!("nothing within {limit:?}"))
     }
 }
 

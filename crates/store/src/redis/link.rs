@@ -5,17 +5,16 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use tokio::sync::Notify;
-use tollgate_limiter::{Ask, Monotonic, Quota, Span};
 
+use super::address::Address;
 use super::beat::Beat;
+use super::chance::Jitter;
 use super::error::{ErrorKind, StoreError};
-use super::greeting::{Greeting, ask_run_id, run_id};
-use super::options::{Address, RedisOptions};
+use super::line::{Asking, Called, Line, MakeCmd, ProbeKey};
+use super::options::RedisOptions;
 use super::redirect::Redirect;
-use super::reply::Most;
-use super::script::{KeyAsk, Script};
+use super::script::Script;
 use crate::clock::Clock;
 use crate::stats::{Latency, StoreStats};
 
@@ -51,31 +50,9 @@ pub(super) struct Link {
     failure: Mutex<Option<StoreError>>,
     /// Wakes the probe.
     wake: Notify,
-    /// The bucket that only the probe of this link uses, so that it always has something to write.
+    /// The probe key of a node of a cluster has to be of a hash slot that the node is responsible for.
     probe_key: Mutex<ProbeKey>,
     latency: Latency,
-}
-
-/// The digest of a bucket.
-pub(super) type ProbeKey = [u8; 16];
-
-/// A connection that has been tried out.
-#[derive(Clone)]
-struct Line {
-    connection: MultiplexedConnection,
-    /// Tells it from those before and after it.
-    number: u64,
-    run_id: Option<Arc<str>>,
-}
-
-/// A call that was answered.
-pub(super) struct Called {
-    /// The answer; never an error of the server.
-    pub(super) value: redis::Value,
-    /// When the attempt that was answered was sent, on [`Clock`].
-    pub(super) sent: Monotonic,
-    /// When its answer was here.
-    pub(super) received: Monotonic,
 }
 
 /// Why a call was not answered.
@@ -86,15 +63,6 @@ pub(super) enum Refusal {
     Divided,
     /// It failed.
     Failed(StoreError),
-}
-
-/// How to ask a node of a cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asking {
-    /// As the one that is responsible.
-    Owner,
-    /// As the one that is about to be.
-    Importer,
 }
 
 /// The first attempt to connect is under way.
@@ -108,23 +76,6 @@ const OPEN: u8 = 2;
 const TIMEOUTS_MAX: u32 = 3;
 /// How long the probe rests between attempts, before jitter.
 const PROBE_REST: Duration = Duration::from_millis(250);
-
-/// Makes the command of a call, told which run of the server it goes to if that is known.
-pub(super) type MakeCmd<'a> = dyn Fn(Option<&str>) -> redis::Cmd + Send + Sync + 'a;
-
-impl Setting {
-    /// Says on a connection that this instance is there, and learns how many are.
-    async fn beat_on(&self, connection: &mut MultiplexedConnection) -> Result<(), StoreError> {
-        if self.beat.has_left() {
-            return Ok(());
-        }
-        let value = within(self.options.deadline, send(connection, &self.beat.say())).await?;
-        self.beat.on_answer(&value, self.clock.now()).or_else(|error| {
-            self.stats.failed(error.kind);
-            if error.kind.concerns_the_server() { Err(error) } else { Ok(()) }
-        })
-    }
-}
 
 impl Link {
     /// A link that [`Link::keep`] will connect.
@@ -189,7 +140,7 @@ impl Link {
         let Some(mut line) = self.line().await else {
             return Err(Refusal::Failed(self.failure().unwrap_or_else(StoreError::not_connected)));
         };
-        match self.call_on(&mut line, script, cmd, asking).await {
+        match line.call(script, cmd, asking, &self.setting.clock).await {
             Ok(called) => {
                 self.timeouts.store(0, Ordering::Relaxed);
                 self.latency.record(called.received.since(called.sent));
@@ -219,30 +170,11 @@ impl Link {
         if self.setting.options.is_cluster() { Redirect::read(error, &self.address) } else { None }
     }
 
-    async fn call_on(
-        &self,
-        line: &mut Line,
-        script: &Script,
-        cmd: &MakeCmd<'_>,
-        asking: Asking,
-    ) -> redis::RedisResult<Called> {
-        let clock = &self.setting.clock;
-        let cmd = &cmd(line.run_id.as_deref());
-        let mut sent = clock.now();
-        let mut answer = ask(&mut line.connection, cmd, asking).await;
-        if answer.as_ref().is_err_and(is_unknown_script) {
-            send(&mut line.connection, &script.load()).await?;
-            sent = clock.now();
-            answer = ask(&mut line.connection, cmd, asking).await;
-        }
-        Ok(Called { value: answer?, sent, received: clock.now() })
-    }
-
     /// Asks for something that is no script call, if the server may be asked.
     pub(super) async fn query(&self, cmd: &redis::Cmd) -> Result<redis::Value, StoreError> {
         let line = self.line.lock().clone();
         let mut line = line.ok_or_else(StoreError::not_connected)?;
-        within(self.setting.options.deadline, send(&mut line.connection, cmd)).await
+        line.query(cmd, self.setting.options.deadline).await
     }
 
     /// Finds out whether a server that nobody asks for anything is still there.
@@ -270,7 +202,7 @@ impl Link {
         }
     }
 
-    /// Takes the state, and tells those who wait for the first. The lock of the line is held.
+    /// Takes the state, and tells those who wait for the first. The lock of the line is held, or there is no line.
     fn turn(&self, state: u8) -> u8 {
         let before = self.state.swap(state, Ordering::AcqRel);
         self.settled.notify_waiters();
@@ -317,8 +249,12 @@ impl Link {
         let before = self.turn(CLOSED);
         drop(current);
         if before == OPEN && failed_before {
-            let store = self.setting.options.name();
-            tracing::warn!(%store, server = %self.address, "the store can be used again");
+            let (store, server) = (self.setting.options.name(), &self.address);
+            if self.setting.options.is_cluster() {
+                tracing::warn!(%store, %server, "the node can be used again");
+            } else {
+                tracing::warn!(%store, %server, "the store can be used again");
+            }
         }
     }
 
@@ -359,146 +295,29 @@ impl Link {
     }
 
     fn say(&self, error: &StoreError) {
-        let store = self.setting.options.name();
-        tracing::error!(%store, server = %self.address, %error, "the store cannot be used: failure policies are in force");
+        let (store, server) = (self.setting.options.name(), &self.address);
+        if self.setting.options.is_cluster() {
+            tracing::error!(%store, %server, %error, "a node cannot be used: failure policies are in force for its keys");
+        } else {
+            tracing::error!(%store, %server, %error, "the store cannot be used: failure policies are in force");
+        }
     }
 
-    /// Everything that a request needs, tried out: connect, log in, load the scripts, run the first on a key of its own.
-    /// And whatever must be known before a request is answered: which run of the server it is, how many share it.
     async fn attempt(self: &Arc<Self>) -> Result<Line, StoreError> {
-        let Setting { options, scripts, beat, .. } = &*self.setting;
         let number = self.lines.fetch_add(1, Ordering::Relaxed);
-        let mut connection = within(options.connect_timeout, self.connect(number)).await?;
-        let step = |cmd| within(options.deadline, send_on(connection.clone(), cmd));
-        Greeting::read(&step(Greeting::ask()).await?).check(&options.topology)?;
-        for script in scripts.iter().chain([beat.script()]) {
-            step(script.load()).await?;
-        }
-        let run_id = if options.strict { Some(run_id(&step(ask_run_id()).await?)?) } else { None };
-        self.probe(&mut connection).await?;
-        if !options.is_cluster() {
-            self.setting.beat_on(&mut connection).await?;
-        }
-        Ok(Line { connection, number, run_id })
-    }
-
-    /// Writes to a bucket of its own.
-    async fn probe(&self, connection: &mut MultiplexedConnection) -> Result<(), StoreError> {
-        let Setting { options, scripts, .. } = &*self.setting;
-        let probe = probe(&scripts[0], self.probe_key());
-        let answer = within(options.deadline, async {
-            match ask(connection, &probe, Asking::Owner).await {
-                // It may be about to take over the hash slot.
-                Err(error) if self.redirect(&error).is_some() => Ok(ask(connection, &probe, Asking::Importer).await),
-                answer => Ok(answer),
-            }
-        });
-        match answer.await? {
-            Ok(value) => check_probe(value),
-            Err(error) if self.redirect(&error).is_some() => {
-                Err(StoreError::new(ErrorKind::HashSlot, "it is not responsible any more for what it was"))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn connect(self: &Arc<Self>, number: u64) -> redis::RedisResult<MultiplexedConnection> {
-        let Setting { options, .. } = &*self.setting;
         let link = Arc::downgrade(self);
-        let config = redis::AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(options.connect_timeout))
-            // Every call has a deadline of its own.
-            .set_response_timeout(None)
-            .set_push_sender(move |push: redis::PushInfo| {
-                if let (redis::PushKind::Disconnection, Some(link)) = (push.kind, link.upgrade()) {
-                    link.on_disconnect(number);
-                }
-                Ok::<(), redis::aio::SendError>(())
-            });
-        options.client(&self.address)?.get_multiplexed_async_connection_with_config(&config).await
+        let on_end = move || {
+            if let Some(link) = link.upgrade() {
+                link.on_disconnect(number);
+            }
+        };
+        Line::open(&self.setting, &self.address, number, self.probe_key(), on_end).await
     }
 
     fn on_disconnect(&self, number: u64) {
-        let error = StoreError { kind: ErrorKind::Unreachable, detail: "the connection was closed".into() };
+        let error = StoreError::new(ErrorKind::Unreachable, "the connection was closed");
         if self.is_closed() {
             self.open(&error, |current| current == number);
         }
-    }
-}
-
-/// A call that writes to a bucket of the probe's own.
-fn probe(script: &Script, digest: [u8; 16]) -> redis::Cmd {
-    let quota = Quota::new(1, Duration::from_secs(1), 1).expect("one per second is a quota");
-    script.call(&[KeyAsk::plain(digest, quota, Span::ZERO, Ask::ONE)], None)
-}
-
-fn check_probe(value: redis::Value) -> Result<(), StoreError> {
-    super::reply::decode(value, &[Most { want: 1, lease: 0 }])?.keys.remove(0).map(|_| ())
-}
-
-fn is_unknown_script(error: &redis::RedisError) -> bool {
-    error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript)
-}
-
-/// Sends a command. An error that the server answers with is an error here too.
-pub(super) async fn send(connection: &mut MultiplexedConnection, cmd: &redis::Cmd) -> redis::RedisResult<redis::Value> {
-    connection.req_packed_command(cmd).await?.extract_error()
-}
-
-async fn send_on(mut connection: MultiplexedConnection, cmd: redis::Cmd) -> redis::RedisResult<redis::Value> {
-    send(&mut connection, &cmd).await
-}
-
-/// [`send`], to whoever is to be asked like that. `ASKING` holds for the next command of the connection, so both are
-/// written at once.
-async fn ask(
-    connection: &mut MultiplexedConnection,
-    cmd: &redis::Cmd,
-    asking: Asking,
-) -> redis::RedisResult<redis::Value> {
-    if asking == Asking::Owner {
-        return send(connection, cmd).await;
-    }
-    let mut pipeline = redis::Pipeline::with_capacity(2);
-    pipeline.cmd("ASKING").add_command(cmd.clone());
-    let answers = connection.req_packed_commands(&pipeline, 0, 2).await?;
-    let answers = answers.into_iter().map(redis::Value::extract_error).collect::<Result<Vec<_>, _>>()?;
-    Ok(answers.into_iter().next_back().unwrap_or(redis::Value::Nil))
-}
-
-/// Awaits a step for at most `limit`.
-pub(super) async fn within<T>(
-    limit: Duration,
-    step: impl Future<Output = redis::RedisResult<T>>,
-) -> Result<T, StoreError> {
-    match tokio::time::timeout(limit, step).await {
-        Ok(result) => result.map_err(StoreError::from),
-        Err(_) => Err(StoreError::timeout(limit)),
-    }
-}
-
-/// Nobody else's, as far as chance goes.
-pub(super) fn random_key() -> [u8; 16] {
-    use std::hash::{BuildHasher as _, RandomState};
-    let halves = [RandomState::new().hash_one(0_u8), RandomState::new().hash_one(1_u8)];
-    (u128::from(halves[0]) << 64 | u128::from(halves[1])).to_be_bytes()
-}
-
-/// Keeps instances that lost the same store from coming back all at the same moment.
-pub(super) struct Jitter(u64);
-
-impl Jitter {
-    pub(super) fn new() -> Self {
-        use std::hash::BuildHasher as _;
-        Self(std::hash::RandomState::new().hash_one(0_u8) | 1)
-    }
-
-    /// Between three quarters and five quarters of `rest`.
-    pub(super) fn spread(&mut self, rest: Duration) -> Duration {
-        // xorshift64 (Marsaglia 2003): evenness is all that is wanted.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        rest * 3 / 4 + rest / 2 * u32::try_from(self.0 % 1_024).unwrap_or(0) / 1_024
     }
 }

@@ -7,22 +7,25 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tollgate_limiter::Monotonic;
 
+use super::address::Address;
+use super::chance;
 use super::hash_slot::{SLOTS, hash_slot};
-use super::link::{Link, ProbeKey, Setting, random_key};
-use super::options::Address;
+use super::health::{NodeRole, NodeSnapshot};
+use super::line::ProbeKey;
+use super::link::{Link, Setting};
 use super::script::key_name;
-use super::servers::{NodeRole, NodeSnapshot};
 
 /// Who is responsible for what.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Map {
     nodes: Vec<Arc<Node>>,
     owners: Owners,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 enum Owners {
     /// The first node is responsible for everything, if there is one.
+    #[default]
     First,
     /// The index of the node that is responsible for each slot, or [`NOBODY`].
     Each(Box<[u16]>),
@@ -48,12 +51,6 @@ pub(super) struct Range {
 
 /// How long a node is kept that is responsible for nothing, after it was last visited: it is about to be.
 const VISIT: Duration = Duration::from_secs(10);
-
-impl Default for Map {
-    fn default() -> Self {
-        Self { nodes: Vec::new(), owners: Owners::First }
-    }
-}
 
 impl Map {
     /// The node responsible for `slot`.
@@ -112,7 +109,8 @@ impl Map {
 impl Map {
     /// The server at `address` is responsible for everything.
     pub(super) fn use_one(&mut self, address: Address, setting: &Arc<Setting>) {
-        let node = self.at(&address).cloned().unwrap_or_else(|| Node::start(address, setting, random_key()));
+        let node =
+            self.at(&address).cloned().unwrap_or_else(|| Node::start(address, setting, chance::unique().to_be_bytes()));
         *self = Self { nodes: vec![node], owners: Owners::First };
     }
 
@@ -182,8 +180,8 @@ fn slot_of(key: &ProbeKey) -> u16 {
 
 /// A key of a slot that is as wanted. One slot alone takes some ten thousand attempts: a few milliseconds.
 fn key_where(is_wanted: impl Fn(&ProbeKey) -> bool) -> ProbeKey {
-    let mut key = u128::from_be_bytes(random_key());
-    // A node may be responsible for nothing by now: it has the probe of another then, and is told so.
+    let mut key = chance::unique();
+    // A map that makes no sense may leave a node responsible for nothing: its probe is refused then.
     for _ in 0..ATTEMPTS {
         if is_wanted(&key.to_be_bytes()) {
             break;

@@ -1,6 +1,6 @@
 //! Where a node of a cluster sends those who ask it for another's keys.
 
-use super::options::Address;
+use super::address::Address;
 
 /// An answer that names another node.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,11 +13,15 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tollgate_limiter::Monotonic;
 
+use super::address::Address;
+use super::chance::Jitter;
 use super::error::{ErrorKind, StoreError};
 use super::greeting::{Greeting, field, text};
-use super::link::{Jitter, Setting, send, within};
-use super::options::{Address, Topology};
-use super::servers::{NodeRole, NodeSnapshot, Servers};
+use super::health::{NodeRole, NodeSnapshot};
+use super::line::{self, query};
+use super::link::Setting;
+use super::options::Topology;
+use super::servers::Servers;
 use crate::stats::LatencySnapshot;
 
 /// The sentinels of a store.
@@ -144,7 +148,7 @@ async fn ask(setting: &Setting, address: &Address, connection: &mut Option<Multi
         for question in ["GET-MASTER-ADDR-BY-NAME", "MASTER", "SENTINELS"] {
             let mut cmd = redis::cmd("SENTINEL");
             cmd.arg(question).arg(master_set);
-            answers.push(within(patience, send(connection, &cmd)).await?);
+            answers.push(query(connection, &cmd, patience).await?);
             if matches!(answers[0], redis::Value::Nil) {
                 let detail = format!("it knows no master set {master_set:?}");
                 return Err(StoreError::new(ErrorKind::Sentinel, detail));
@@ -161,10 +165,9 @@ async fn ask(setting: &Setting, address: &Address, connection: &mut Option<Multi
 
 async fn connect(setting: &Setting, address: &Address) -> Result<MultiplexedConnection, StoreError> {
     let patience = setting.options.connect_timeout;
-    let config = redis::AsyncConnectionConfig::new().set_connection_timeout(Some(patience)).set_response_timeout(None);
     let client = setting.options.sentinel_client(address)?;
-    let mut connection = within(patience, client.get_multiplexed_async_connection_with_config(&config)).await?;
-    let greeting = within(patience, send(&mut connection, &Greeting::ask())).await?;
+    let mut connection = line::connect(&client, patience, || ()).await?;
+    let greeting = query(&mut connection, &Greeting::ask(), patience).await?;
     if Greeting::read(&greeting).is_sentinel() {
         Ok(connection)
     } else {

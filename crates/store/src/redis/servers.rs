@@ -10,71 +10,23 @@ use tokio::sync::Notify;
 use tollgate_limiter::Monotonic;
 
 pub(super) use super::hash_slot::hash_slot;
-pub(super) use super::link::{Called, MakeCmd};
+pub(super) use super::line::{Called, MakeCmd};
 
+use super::address::Address;
 use super::beat::{self, Beat, InstanceId};
+use super::chance::Jitter;
 use super::cluster;
 use super::error::{ErrorKind, StoreError};
-use super::link::{Asking, Jitter, Refusal, Setting};
+use super::health::{Health, NodeRole, NodeSnapshot};
+use super::line::Asking;
+use super::link::{Refusal, Setting};
 use super::map::{Map, Node};
-use super::options::{Address, RedisOptions, Topology};
+use super::options::{RedisOptions, Topology};
 use super::redirect::Redirect;
 use super::script::Script;
 use super::sentinel::{self, Sentinels};
 use crate::clock::Clock;
-use crate::stats::{LatencySnapshot, StoreStats};
-
-/// Whether a store can be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
-    /// It answers.
-    Available,
-    /// Some nodes of a cluster do not, and failure policies are in force for their keys.
-    Impaired(StoreError),
-    /// It does not, and failure policies are in force until a probe finds it well.
-    Unavailable(StoreError),
-}
-
-/// One server of a store at one moment.
-#[derive(Debug, Clone)]
-pub struct NodeSnapshot {
-    /// `host:port`.
-    pub address: String,
-    /// What it is there for.
-    pub role: NodeRole,
-    /// Whether it answers.
-    pub available: bool,
-    /// Why not.
-    pub error: Option<StoreError>,
-    /// Which run of the server it is, if that is known.
-    pub run_id: Option<Arc<str>>,
-    /// Hash slots that it is responsible for: all but of a cluster or a sentinel.
-    pub slots: u16,
-    /// How long calls to it took that were answered.
-    pub latency: LatencySnapshot,
-}
-
-/// What a server is there for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NodeRole {
-    /// The one server.
-    Server,
-    /// It keeps keys that replicas repeat.
-    Primary,
-    /// It says who does.
-    Sentinel,
-}
-
-impl NodeRole {
-    /// The word for logs and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Primary => "primary",
-            Self::Sentinel => "sentinel",
-        }
-    }
-}
+use crate::stats::StoreStats;
 
 /// All servers of one store.
 ///
@@ -383,7 +335,7 @@ impl Servers {
     pub(super) fn on_known(&self) {
         if self.unknown.lock().take().is_some() {
             let store = self.setting.options.name();
-            tracing::warn!(%store, "it is known again who the servers are");
+            tracing::warn!(%store, "it can be learned again who the servers are");
         }
         self.look_no_more();
     }
@@ -394,7 +346,11 @@ impl Servers {
         let mut unknown = self.unknown.lock();
         if unknown.as_ref().is_none_or(|before| before.kind != error.kind) {
             let store = self.setting.options.name();
-            tracing::error!(%store, %error, "it cannot be learned who the servers are");
+            if self.map().owners().next().is_none() {
+                tracing::error!(%store, %error, "the store cannot be used: failure policies are in force");
+            } else {
+                tracing::error!(%store, %error, "it cannot be learned whether the servers have changed");
+            }
         }
         *unknown = Some(error);
         drop(unknown);
