@@ -1,9 +1,9 @@
 "use strict";
 // Shows what the API tells. Everything is set as text, so no name can become markup.
 
-const LIMITS = ["ratelimit", "distributedratelimit"];
 const REFRESH_MS = 5000;
-const shown = { routers: [], middlewares: [], services: [] };
+const PATHS = { routers: "http/routers", limits: "limits", middlewares: "http/middlewares", services: "http/services" };
+const shown = { routers: [], limits: [], middlewares: [], services: [] };
 
 const byId = (id) => document.getElementById(id);
 const names = (list) => (list ?? []).join(", ");
@@ -26,25 +26,46 @@ async function list(path) {
   }
 }
 
-// A limit in words: 100 per 1m0s, burst 20, by header X-Api-Key, in redis:6379.
-function settings(row) {
-  const limit = row.rateLimit ?? Object.values(row.plugin ?? {})[0] ?? {};
-  const amount = limit.average ?? limit.limit ?? 0;
-  const redis = limit.redis ?? limit.store?.redis;
-  return [
-    amount > 0 ? `${amount} per ${limit.period ?? "1s"}` : "unlimited",
-    `burst ${limit.burst ?? 1}`,
-    `by ${source(limit.sourceCriterion ?? {})}`,
-    redis ? `in ${names(redis.endpoints)}` : "in memory",
-  ].join(", ");
-}
-
-function source({ requestHost, requestHeaderName, ipStrategy }) {
+function criterion({ criterion: { requestHost, requestHeaderName, ipStrategy } }) {
   if (requestHost) return "host";
   if (requestHeaderName) return `header ${requestHeaderName}`;
   if (ipStrategy?.depth) return `address at depth ${ipStrategy.depth}`;
   if (ipStrategy?.excludedIPs) return `address not in ${names(ipStrategy.excludedIPs)}`;
   return "address";
+}
+
+// Decisions of a limit; without a verdict or sources all of them.
+function decisions(row, verdicts = ["allow", "delay", "deny"], without = []) {
+  const counts = verdicts.flatMap((verdict) => Object.entries(row.decisions[verdict] ?? {}));
+  return counts.filter(([source]) => !without.includes(source)).reduce((sum, [, count]) => sum + count, 0);
+}
+
+// The share of decisions that no store was asked for.
+function decidedHere(row) {
+  const all = decisions(row);
+  if (all === 0) return "–";
+  const share = (100 * decisions(row, undefined, ["store"])) / all;
+  return `${share < 100 && share > 99.9 ? "> 99.9" : Number(share.toFixed(1))} %`;
+}
+
+// 1h0m0s is 1h to people.
+function span(period) {
+  return period.replace(/([hm])0[ms].*$/, "$1");
+}
+
+function rate(row) {
+  const bucket = row.limit === undefined ? [] : [`${count(row.limit)} per ${span(row.period)}`];
+  const quotas = row.quotas.map(({ limit, window, timeZone }) => `${count(limit)} per ${span(window)}${timeZone ? ` (${timeZone})` : ""}`);
+  return [...bucket, ...quotas].join("\n");
+}
+
+function store({ store: { name, available, state, latency } }) {
+  if (!available) return `${name}, ${state}`;
+  return latency?.mean ? `${name}, ${(latency.mean * 1000).toFixed(1)} ms a call` : name;
+}
+
+function count(number) {
+  return number === undefined ? "" : number.toLocaleString();
 }
 
 // Our own routers come before all others; their number says nothing to anybody.
@@ -60,34 +81,44 @@ function servers(row) {
   return Object.entries(row.serverStatus ?? {}).map(([url, status]) => `${url} ${status}`).join(", ");
 }
 
+// Title, what stands there, and how.
 const COLUMNS = {
-  routers: [["Name", "name"], ["Rule", "rule", true], ["Priority", priority],
+  routers: [["Name", "name", "short"], ["Rule", "rule", "code"], ["Priority", priority],
     ["Entry points", (row) => names(row.entryPoints)], ["Middlewares", (row) => names(row.middlewares)], ["Service", "service"]],
-  limits: [["Name", "name"], ["Type", "type"], ["Settings", settings], ["Used by", (row) => names(row.usedBy)]],
-  middlewares: [["Name", "name"], ["Type", "type"], ["Used by", (row) => names(row.usedBy)]],
-  services: [["Name", "name"], ["Type", "type"], ["Servers", servers, true], ["Used by", (row) => names(row.usedBy)]],
+  limits: [["Name", "name", "short"], ["Rate", rate, "short"], ["Burst", (row) => count(row.burst), "number"], ["By", criterion],
+    ["Store", store], ["Instances", (row) => count(row.store.instances), "number"],
+    ["Allowed", (row) => count(decisions(row, ["allow", "delay"])), "number"],
+    ["Refused", (row) => count(decisions(row, ["deny"])), "number"],
+    ["Decided here", decidedHere, "number"], ["Used by", (row) => names(row.usedBy)]],
+  middlewares: [["Name", "name", "short"], ["Type", "type"], ["Used by", (row) => names(row.usedBy)]],
+  services: [["Name", "name", "short"], ["Type", "type"], ["Servers", servers, "code"], ["Used by", (row) => names(row.usedBy)]],
 };
 
-function line(columns, row) {
+// A row, and one below it for what is wrong.
+function lines(columns, row) {
   const made = element("tr");
-  const status = element("td", row.status, `status ${row.status}`);
-  made.append(status);
-  for (const [index, [, value, code]] of columns.entries()) {
+  made.append(element("td", row.status, `status ${row.status}`));
+  for (const [, value, how] of columns) {
     const text = (typeof value === "function" ? value(row) : row[value]) ?? "";
-    const cell = element("td");
-    cell.append(element(code ? "code" : "span", text));
-    if (index === 0) for (const error of row.error ?? []) cell.append(element("span", error, "error"));
+    const cell = element("td", undefined, how);
+    cell.append(element(how === "code" ? "code" : "span", text));
     made.append(cell);
   }
-  return made;
+  if (!row.error?.length) return [made];
+  const below = element("tr", undefined, `error ${row.status}`);
+  const cell = element("td");
+  cell.colSpan = columns.length;
+  cell.append(...row.error.map((error) => element("p", error)));
+  below.append(element("td"), cell);
+  return [made, below];
 }
 
 function table(section, rows) {
   const columns = COLUMNS[section];
   const made = element("table");
   const head = element("tr");
-  for (const title of ["Status", ...columns.map(([title]) => title)]) head.append(element("th", title));
-  made.append(head, ...rows.map((row) => line(columns, row)));
+  head.append(element("th", "Status"), ...columns.map(([title, , how]) => element("th", title, how)));
+  made.append(head, ...rows.flatMap((row) => lines(columns, row)));
   byId(section).querySelector("table, p")?.remove();
   byId(section).append(rows.length > 0 ? made : element("p", "none"));
 }
@@ -96,17 +127,17 @@ function show() {
   const wanted = byId("search").value.toLowerCase();
   const troubled = byId("troubled").checked;
   const keep = (row) => JSON.stringify(row).toLowerCase().includes(wanted) && !(troubled && row.status === "enabled");
-  const isLimit = (row) => LIMITS.includes(row.type);
+  const limits = new Set(shown.limits.map((row) => row.middleware));
   const ours = (row) => Number(isInternal(row));
   table("routers", shown.routers.filter(keep).sort((a, b) => ours(a) - ours(b)));
-  table("limits", shown.middlewares.filter((row) => isLimit(row) && keep(row)));
-  table("middlewares", shown.middlewares.filter((row) => !isLimit(row) && keep(row)));
+  table("limits", shown.limits.filter(keep));
+  table("middlewares", shown.middlewares.filter((row) => !limits.has(row.name) && keep(row)));
   table("services", shown.services.filter(keep));
 }
 
 async function refresh() {
   try {
-    for (const section of Object.keys(shown)) shown[section] = await list(`http/${section}`);
+    for (const [section, path] of Object.entries(PATHS)) shown[section] = await list(path);
     const version = await (await fetch("../api/version")).json();
     const overview = await (await fetch("../api/overview")).json();
     byId("version").textContent = version.Version;

@@ -8,7 +8,8 @@
 //! POST /api/limits/{name}/key/grant?…    puts `requests` into it
 //! ```
 //!
-//! Counts are those of this instance, buckets those of all that share the store.
+//! Counts are those of this instance, buckets those of all that share the store. Quotas over longer windows are shown and
+//! never changed: what was used of a day stays used.
 
 mod key;
 mod row;
@@ -16,13 +17,14 @@ mod row;
 use http::request::Parts;
 use http::{Method, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
-use serde_json::json;
-use tollgate_limiter::KeyBytes;
+use serde_json::Value;
+use tollgate_limiter::{KeyBytes, Limit};
 use tollgate_pipeline::{Exchange, Response};
 use tollgate_store::{BoundLimit, KeyState, StoreError};
 
 use super::{Api, guard, list, missing};
 use crate::answer::{self, READS, failure, failure_with, method_not_allowed, reads};
+use crate::state::Row;
 use key::Asked;
 use row::Rows;
 
@@ -107,6 +109,12 @@ impl Api {
         let Some(limit) = self.resources.stores.limit(name) else {
             return missing("limit", name);
         };
+        if act != Act::Peek && limit.limit().quota.is_none() {
+            return failure(
+                StatusCode::BAD_REQUEST,
+                "invalid request: this limit has quotas only, which stay as they are",
+            );
+        }
         let criterion = &limit.limit().criterion;
         let asked = match Asked::parse(criterion, query, act == Act::Grant) {
             Ok(asked) => asked,
@@ -114,7 +122,7 @@ impl Api {
         };
         let key = KeyBytes::from(criterion.source(&asked.named));
         match change(&limit, act, &key, asked.requests, exchange).await {
-            Ok(state) => state_of(name, &key, state),
+            Ok(states) => state_of(limit.limit(), &key, &states),
             Err(error) => away(&limit, &error),
         }
     }
@@ -127,7 +135,7 @@ async fn change(
     key: &KeyBytes<'_>,
     requests: u64,
     exchange: &Exchange,
-) -> Result<KeyState, StoreError> {
+) -> Result<Vec<KeyState>, StoreError> {
     let (name, client) = (&limit.limit().id, exchange.peer);
     match act {
         Act::Peek => {}
@@ -143,15 +151,31 @@ async fn change(
     limit.peek(key).await
 }
 
-fn state_of(name: &str, key: &KeyBytes<'_>, state: KeyState) -> Response {
-    answer::json(&json!({
-        "limit": name,
-        "key": key.short().text(),
-        "remaining": state.remaining,
-        "retryAfter": state.retry_after.as_secs_f64(),
-        "resetAfter": state.reset_after.as_secs_f64(),
-        "heldHere": state.held_here,
-    }))
+/// How the bucket stands, if there is one, and every quota.
+fn state_of(limit: &Limit, key: &KeyBytes<'_>, states: &[KeyState]) -> Response {
+    let mut shown = Row::new();
+    shown.insert("limit".into(), (*limit.id).into());
+    shown.insert("key".into(), key.short().text().into());
+    let mut quotas = Vec::new();
+    for state in states {
+        match state.window.and_then(|window| limit.windows.get(window)) {
+            None => put_numbers(&mut shown, state),
+            Some((name, quota)) => {
+                let mut of_quota = row::quota(name, quota);
+                put_numbers(&mut of_quota, state);
+                quotas.push(Value::Object(of_quota));
+            }
+        }
+    }
+    shown.insert("quotas".into(), quotas.into());
+    answer::json(&shown)
+}
+
+fn put_numbers(row: &mut Row, state: &KeyState) {
+    row.insert("remaining".into(), state.remaining.into());
+    row.insert("retryAfter".into(), state.retry_after.as_secs_f64().into());
+    row.insert("resetAfter".into(), state.reset_after.as_secs_f64().into());
+    row.insert("heldHere".into(), state.held_here.into());
 }
 
 /// Nothing is known of the bucket while its store is away, and nothing was done to it; or, where no answer came in

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tollgate_config::QualifiedName;
 use tollgate_limiter::headers::go_duration;
+use tollgate_limiter::window::{Window, WindowQuota};
 use tollgate_limiter::{Criterion, Limit};
 use tollgate_store::{
     BoundLimit, Health, LatencySnapshot, LimitSnapshot, NodeSnapshot, RedisStore, Store, StoreError, Stores,
@@ -62,9 +63,12 @@ impl<'a> Rows<'a> {
         }
         put("usedBy", json!(self.used_by(middleware, router)));
         put("scope", if router.is_some() { "router" } else { "middleware" }.into());
-        put("limit", limit.quota.limit().into());
-        put("period", go_duration(limit.quota.period()).into());
-        put("burst", limit.quota.burst().into());
+        if let Some(quota) = &limit.quota {
+            put("limit", quota.limit().into());
+            put("period", go_duration(quota.period()).into());
+            put("burst", quota.burst().into());
+        }
+        put("quotas", limit.windows.iter().map(|(name, quota)| Value::Object(self::quota(name, quota))).collect());
         put("maxDelay", go_duration(limit.max_delay).into());
         put("criterion", criterion(limit, written));
         if let Store::Redis(_) = bound.store() {
@@ -152,6 +156,24 @@ fn criterion(limit: &Limit, written: Option<&Row>) -> Value {
     }
     shown.insert("key".into(), parameter_of(&limit.criterion).into());
     shown.into()
+}
+
+/// A quota over a longer window, in the words of the configuration.
+pub(super) fn quota(name: &str, quota: &WindowQuota) -> Row {
+    let mut row = Row::new();
+    row.insert("name".into(), name.into());
+    row.insert("limit".into(), quota.limit().into());
+    match quota.window() {
+        Window::Calendar(calendar) => {
+            row.insert("window".into(), calendar.unit().as_str().into());
+            row.insert("timeZone".into(), calendar.time_zone().into());
+        }
+        Window::Sliding(sliding) => {
+            row.insert("window".into(), go_duration(sliding.length()).into());
+            row.insert("sliding".into(), true.into());
+        }
+    }
+    row
 }
 
 /// By verdict and by who decided, without those that never happened.

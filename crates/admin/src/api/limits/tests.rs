@@ -6,6 +6,7 @@ use http::{StatusCode, header};
 use serde_json::{Value, json};
 use tollgate_config::{Format, StaticConfig};
 use tollgate_gateway::Resources;
+use tollgate_limiter::window::{Unit, WindowQuota};
 use tollgate_limiter::{Criterion, FailurePolicy, KeyBytes, Limit, Quota, Source};
 use tollgate_pipeline::{Body, Exchange, Handler as _, Response};
 use tollgate_store::{BoundLimit, Clock, FakeClock};
@@ -100,15 +101,19 @@ impl Bench {
 }
 
 fn bind(resources: &Resources, id: &str, criterion: Criterion) -> Arc<BoundLimit> {
-    let limit = Limit {
+    resources.stores.bind(limit(id, criterion), resources.stores.memory())
+}
+
+fn limit(id: &str, criterion: Criterion) -> Limit {
+    Limit {
         id: id.into(),
-        quota: Quota::new(6, Duration::from_mins(1), 3).expect("a quota"),
+        quota: Some(Quota::new(6, Duration::from_mins(1), 3).expect("a quota")),
+        windows: Vec::new(),
         criterion,
         max_delay: Duration::ZERO,
         leases: true,
         failure_policy: FailurePolicy::Deny,
-    };
-    resources.stores.bind(limit, resources.stores.memory())
+    }
 }
 
 fn client() -> Source<'static> {
@@ -126,7 +131,7 @@ fn a_limit_is_told_whole() {
         json!({
             "name": "by-address@file", "middleware": "by-address@file", "provider": "file", "type": "ratelimit",
             "status": "enabled", "usedBy": ["chained@file", "direct@file"], "scope": "middleware",
-            "limit": 6, "period": "1m0s", "burst": 3, "maxDelay": "0s",
+            "limit": 6, "period": "1m0s", "burst": 3, "quotas": [], "maxDelay": "0s",
             "criterion": {"key": "address", "ipStrategy": {"ipv6Subnet": 64}},
             "store": {"name": "memory", "kind": "memory", "available": true},
             "decisions": {"allow": {"memory": 3}, "delay": {}, "deny": {"memory": 2}}, "overflowed": 0
@@ -185,7 +190,7 @@ fn looking_at_a_bucket_costs_nothing() {
             bench.shown("GET", "/api/limits/by-address@file/key?address=1.2.3.4"),
             json!({
                 "limit": "by-address@file", "key": "1.2.3.4",
-                "remaining": 2, "retryAfter": 0.0, "resetAfter": 10.0, "heldHere": 0
+                "remaining": 2, "retryAfter": 0.0, "resetAfter": 10.0, "heldHere": 0, "quotas": []
             })
         );
     }
@@ -199,6 +204,43 @@ fn looking_at_a_bucket_costs_nothing() {
     );
     let stranger = bench.shown("GET", "/api/limits/by-address@file/key?address=1.2.3.5");
     assert_eq!((&stranger["remaining"], &stranger["resetAfter"]), (&json!(3), &json!(0.0)));
+}
+
+#[test]
+fn quotas_are_shown_beside_the_bucket_and_stay_as_they_are() {
+    let mut bench = Bench::new();
+    let day = WindowQuota::calendar(4, Unit::Day, "Europe/Berlin").expect("a quota");
+    let any_hour = WindowQuota::sliding(2, Duration::from_hours(1)).expect("a quota");
+    let windows = vec![("day".into(), day), ("1h".into(), any_hour)];
+    let stores = &bench.api.resources.stores;
+    let both = Limit { windows: windows.clone(), ..limit("both@file", Criterion::Host) };
+    let only = Limit { windows, quota: None, ..limit("only@file", Criterion::Host) };
+    bench.limits = [both, only].map(|limit| stores.bind(limit, stores.memory())).into();
+    for number in [0, 0, 0, 1] {
+        bench.spend(number, Source::Host("a"));
+    }
+    let day = json!({"name": "day", "limit": 4, "window": "day", "timeZone": "Europe/Berlin"});
+    let hour = json!({"name": "1h", "limit": 2, "window": "1h0m0s", "sliding": true});
+    let only = bench.shown("GET", "/api/limits/only@file");
+    assert_eq!((&only["quotas"], only.get("burst")), (&json!([day, hour]), None));
+
+    for (method, act) in [("GET", ""), ("POST", "/reset"), ("POST", "/grant")] {
+        let more = if act == "/grant" { "&requests=1" } else { "" };
+        let state = bench.shown(method, &format!("/api/limits/both@file/key{act}?host=a{more}"));
+        let left: Vec<_> = state["quotas"]
+            .as_array()
+            .expect("quotas")
+            .iter()
+            .map(|quota| (&quota["name"], &quota["remaining"]))
+            .collect();
+        assert_eq!(left, [(&json!("day"), &json!(2)), (&json!("1h"), &json!(0))], "{state}");
+        assert_eq!(state["remaining"], if act.is_empty() { 1 } else { 3 }, "{state}");
+    }
+    let state = bench.shown("GET", "/api/limits/only@file/key?host=a");
+    assert_eq!((state.get("remaining"), &state["quotas"][0]["remaining"]), (None, &json!(3)));
+    assert_eq!(state["quotas"][1]["window"], "1h0m0s");
+    let refused = bench.ask("POST", "/api/limits/only@file/key/reset?host=a", &[]);
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
 }
 
 #[test]
