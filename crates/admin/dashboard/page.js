@@ -61,7 +61,7 @@ function rate(row) {
 
 function store({ store: { name, available, state, latency } }) {
   if (!available) return `${name}, ${state}`;
-  return latency?.mean ? `${name}, ${(latency.mean * 1000).toFixed(1)} ms a call` : name;
+  return latency?.mean ? `${name}, ${(latency.mean * 1000).toFixed(1)}\u00a0ms\u00a0a\u00a0call` : name;
 }
 
 function count(number) {
@@ -85,7 +85,7 @@ function servers(row) {
 const COLUMNS = {
   routers: [["Name", "name", "short"], ["Rule", "rule", "code"], ["Priority", priority],
     ["Entry points", (row) => names(row.entryPoints)], ["Middlewares", (row) => names(row.middlewares)], ["Service", "service"]],
-  limits: [["Name", "name", "short"], ["Rate", rate, "short"], ["Burst", (row) => count(row.burst), "number"], ["By", criterion],
+  limits: [["Name", "name", "short"], ["Rate", rate, "short"], ["Burst", (row) => count(row.burst), "number"], ["By", criterion, "short"],
     ["Store", store], ["Instances", (row) => count(row.store.instances), "number"],
     ["Allowed", (row) => count(decisions(row, ["allow", "delay"])), "number"],
     ["Refused", (row) => count(decisions(row, ["deny"])), "number"],

@@ -2,7 +2,7 @@
 //!
 //! Each of the first is a [`Handler`](tollgate_pipeline::Handler), to be put behind a router like any service: [`Api`],
 //! [`Dashboard`], [`Ping`], [`MetricsPage`]. The API shows the [`State`] that each reload publishes through a
-//! [`StateHandle`], and [`Facts`] that do not change; it reads and never changes anything.
+//! [`StateHandle`], [`Facts`] that do not change, and the limits in force, whose buckets it can also fill.
 //!
 //! Nothing here shows a secret: what is shown was serialised by the types of the configuration, which mask them.
 //! What listens on the loopback address only stands behind a [`LoopbackOnly`], so that no web page reaches it through

@@ -69,8 +69,9 @@ impl Named {
                 Ok(Self::Host(host.strip_suffix('.').unwrap_or(&host).to_owned()))
             }
             _ => {
-                // As it arrives in a request: without space around, and without control characters.
-                let value = value.trim_matches([' ', '\t']);
+                // As it arrives in a request: without space around (nor the line end of a file that it was read from),
+                // and without control characters.
+                let value = value.trim_matches([' ', '\t', '\r', '\n']);
                 let value = HeaderValue::from_str(value).ok().map(|_| value.to_owned());
                 value.map(Self::Header).ok_or_else(|| "no header can have that value".into())
             }
@@ -159,7 +160,7 @@ mod tests {
         let header = Criterion::Header("x-api-key".into());
         for (query, value) in [
             ("header=a%20b", &b"a b"[..]),
-            ("header=%20k%09", b"k"),
+            ("header=%20k%09%0D%0A", b"k"),
             ("header=", b""),
             ("header=%C3%A9", "é".as_bytes()),
         ] {
