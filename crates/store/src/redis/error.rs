@@ -134,6 +134,8 @@ impl ErrorKind {
             "WRONGTYPE" => Self::ForeignValue,
             // Inside a script the ACL speaks without its code.
             _ if detail.contains("can't run this command") || detail.contains("ACL") => Self::Permission,
+            // Nor does the client pass the code on when it is its choice of a database that is not answered.
+            _ if detail.contains("is busy running a script") => Self::NotReady,
             _ if detail.contains("invalid password") || detail.contains("AUTH") => Self::Credentials,
             _ => Self::Refused,
         }

@@ -35,7 +35,7 @@ pub(super) struct Setting {
 /// A new link is connecting, and requests wait for that as they wait for an answer. From then on the breaker is closed
 /// or open. As long as it is closed requests use the connection. It opens when the connection breaks, when the
 /// server says that it cannot serve, and after [`TIMEOUTS_MAX`] calls in a row went without an answer. While it is
-/// open nobody waits for the server: [`Link::call`] fails at once. Only the probe, one task, asks on, a few times per
+/// open nobody waits for the server: [`Link::call`] fails at once. Only the probe, one task, asks on, about twice per
 /// second, with everything a request needs (connect, log in, load the scripts, run one), and closes the breaker when
 /// that works.
 pub(super) struct Link {
@@ -74,8 +74,9 @@ const OPEN: u8 = 2;
 
 /// Calls in a row without an answer until the server is held to be away.
 const TIMEOUTS_MAX: u32 = 3;
-/// How long the probe rests between attempts, before jitter.
-const PROBE_REST: Duration = Duration::from_millis(250);
+/// How long the probe rests between attempts, before jitter: a server that comes back, or that turns us away, is not
+/// knocked at more than about twice a second by each instance, and is still found well within one.
+const PROBE_REST: Duration = Duration::from_millis(500);
 
 impl Link {
     /// A link that [`Link::keep`] will connect.
