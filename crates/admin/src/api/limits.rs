@@ -63,6 +63,10 @@ impl Subject {
             None => Self::One(name(rest)),
         })
     }
+
+    fn changes(&self) -> bool {
+        matches!(self, Self::Key(_, Act::Reset | Act::Grant))
+    }
 }
 
 impl Api {
@@ -71,20 +75,20 @@ impl Api {
         if let Subject::Key(..) = subject {
             hide_query(exchange);
         }
+        if subject.changes() {
+            if request.method != Method::POST {
+                return method_not_allowed("POST");
+            }
+            if let Some(objection) = guard::objection(&request.headers, exchange) {
+                return failure(StatusCode::FORBIDDEN, objection);
+            }
+        } else if !reads(&request.method) {
+            return method_not_allowed(READS);
+        }
         match subject {
-            Subject::All if reads(&request.method) => self.all_limits(query),
-            Subject::One(name) if reads(&request.method) => self.one_limit(name),
-            Subject::Key(name, Act::Peek) if reads(&request.method) => {
-                self.bucket(name, Act::Peek, query, exchange).await
-            }
-            Subject::All | Subject::One(_) | Subject::Key(_, Act::Peek) => method_not_allowed(READS),
-            Subject::Key(name, act) if request.method == Method::POST => {
-                match guard::objection(&request.headers, exchange) {
-                    Some(objection) => failure(StatusCode::FORBIDDEN, objection),
-                    None => self.bucket(name, *act, query, exchange).await,
-                }
-            }
-            Subject::Key(..) => method_not_allowed("POST"),
+            Subject::All => self.all_limits(query),
+            Subject::One(name) => self.one_limit(name),
+            Subject::Key(name, act) => self.bucket(name, *act, query, exchange).await,
         }
     }
 

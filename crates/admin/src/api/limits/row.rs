@@ -105,7 +105,8 @@ impl<'a> Rows<'a> {
 
     fn store(&mut self, store: &Store) -> Shown {
         let Store::Redis(store) = store else {
-            return Shown { store: json!({"name": "memory", "kind": "memory", "available": true}), trouble: None };
+            let store = json!({"name": "memory", "kind": "memory", "state": "available", "available": true});
+            return Shown { store, trouble: None };
         };
         if let Some((_, shown)) = self.stores.iter().find(|(known, _)| Arc::ptr_eq(known, store)) {
             return shown.clone();

@@ -133,7 +133,7 @@ fn a_limit_is_told_whole() {
             "status": "enabled", "usedBy": ["chained@file", "direct@file"], "scope": "middleware",
             "limit": 6, "period": "1m0s", "burst": 3, "quotas": [], "maxDelay": "0s",
             "criterion": {"key": "address", "ipStrategy": {"ipv6Subnet": 64}},
-            "store": {"name": "memory", "kind": "memory", "available": true},
+            "store": {"name": "memory", "kind": "memory", "state": "available", "available": true},
             "decisions": {"allow": {"memory": 3}, "delay": {}, "deny": {"memory": 2}}, "overflowed": 0
         })
     );
