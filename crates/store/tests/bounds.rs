@@ -92,7 +92,7 @@ impl Flooded {
     /// Whether its refusal is remembered or not.
     async fn victim_is_still_drained(&self) {
         let state = self.limit.peek(&KeyBytes::from(Source::Host("victim"))).await.unwrap();
-        assert_eq!(state.remaining, 0);
+        assert_eq!(state[0].remaining, 0);
         assert!(!self.passes("victim").await);
     }
 
