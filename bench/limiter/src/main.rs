@@ -10,6 +10,7 @@
 
 mod excess;
 mod load;
+mod noise;
 mod options;
 mod outcome;
 mod peer;
@@ -26,8 +27,9 @@ use server::ThrottlecrabServer;
 /// A part of the report: its name, what has to be said about it, and its tables.
 type Section = (&'static str, &'static str, fn(&Options) -> String);
 
-const SECTIONS: [Section; 6] = [
+const SECTIONS: [Section; 7] = [
     ("calls", CALLS, calls::hot),
+    ("edges", "", calls::edges),
     ("cold", COLD, calls::cold),
     ("first-touch", FIRST_TOUCH, first_touch::section),
     ("here", HERE, here::section),
@@ -46,9 +48,10 @@ fn main() -> ExitCode {
     print!("{}", preamble(&options));
     for (name, text, run) in SECTIONS {
         if options.wants(name) {
-            print!("{}{text}", run(&options));
+            print!("{}{text}\nThis alone: `cargo run --release -- --only {name}`.\n", run(&options));
         }
     }
+    println!("\nNoise after: {}.", noise::report());
     ExitCode::SUCCESS
 }
 
@@ -66,9 +69,9 @@ fn preamble(options: &Options) -> String {
 
 Measured {} by `cargo run --release` in `bench/limiter`: {} rounds of {} s, seed {}; Linux {}, {cores} cores.
 
-- Tollgate {}, Limitador 0.14.0, throttlecrab 0.4.40{absent}, Redis {redis}; release code without link-time optimisation
-- instances, whoever asks them and the store share the machine, and so does whatever else runs on it: compare what
-  stands in one table. {}
+- Tollgate {} ({}), Limitador 0.14.0, throttlecrab 0.4.40{absent}, Redis {redis}; release code without link-time optimisation
+- instances, whoever asks them and the store share the machine: compare what stands in one table
+- noise before: {}
 - medians over the rounds; \"over the limit\" is the worst of them
 ",
         said("date", &["+%F"]),
@@ -77,21 +80,15 @@ Measured {} by `cargo run --release` in `bench/limiter`: {} rounds of {} s, seed
         options.seed,
         said("uname", &["-r"]),
         env!("CARGO_PKG_VERSION"),
-        noise(),
+        said("git", &["rev-parse", "--short", "HEAD"]),
+        noise::report(),
     )
-}
-
-/// How busy the machine was before.
-fn noise() -> String {
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load: Vec<_> = load.split_whitespace().take(3).collect();
-    format!("Load averages when it began: {}", load.join(", "))
 }
 
 const CALLS: &str = "
 Calls are all scripts that the server was asked for, those included by which instances tell that they are there and give
-slots back. Ideal is one bucket (or one counter of windows) that everybody reaches in no time. Over the limit: the most by which any window of time
-holds more admissions than burst + rate × time, judged from outside as in the tests.
+slots back. Ideal is one bucket (or one counter of windows) that everybody reaches in no time. Over the limit: the most by
+which any window of time holds more admissions than burst + rate × time, judged from outside as in the tests.
 ";
 
 const COLD: &str = "
@@ -100,7 +97,8 @@ The time in the script is the server's own count, the other is user and system t
 
 const FIRST_TOUCH: &str = "
 In turn, on idle connections. The store's tasks have a thread for themselves, as in the gateway: a first request wakes that
-thread, the server and the thread that asked, a `PING` only the server and the thread that asked.
+thread, the server, that thread again and the thread that asked; a `PING` the server and the thread that asked. On a machine
+that has nothing else to do, its cores sleep in between, and most of the difference is that they are woken twice more.
 ";
 
 const HERE: &str = "

@@ -51,9 +51,9 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-/// Requests over a limit: none, if it was kept.
+/// Requests over a limit: none, if it was kept. What doubles cannot tell from nothing is nothing.
 pub(crate) fn over(excess: f64) -> String {
-    if excess <= 0.0 { "0".into() } else { whole(excess.max(1.0)) }
+    if excess < 1e-3 { "0".into() } else { short(excess) }
 }
 
 #[cfg(test)]
@@ -64,6 +64,6 @@ mod tests {
     fn numbers_are_easy_to_read() {
         let texts = [1_234_567.2, 999.6, 12.34, 1.234, 0.0123, 0.000_456, 0.0].map(short);
         assert_eq!(texts, ["1,234,567", "1,000", "12.3", "1.23", "0.012", "0.00046", "0"]);
-        assert_eq!([-0.5, 0.0, 0.2, 1_234.0].map(over), ["0", "0", "1", "1,234"]);
+        assert_eq!([-0.5, 1e-9, 0.2, 1_234.0].map(over), ["0", "0", "0.200", "1,234"]);
     }
 }

@@ -9,8 +9,25 @@ use crate::table::{Table, over, percent, short, whole};
 
 const INSTANCES: [usize; 2] = [4, 16];
 
+const EDGES: [Case; 5] = [
+    Case { title: "1,000/s, burst 1, five-fold", terms: Terms { per_second: 1_000, burst: 1 }, per_second: 5_000.0 },
+    Case { title: "1,000/s, burst 2, five-fold", terms: Terms { per_second: 1_000, burst: 2 }, per_second: 5_000.0 },
+    Case { title: "1,000/s, burst 20, at 90 %", terms: Terms { per_second: 1_000, burst: 20 }, per_second: 900.0 },
+    Case { title: "1,000/s, burst 100, at 90 %", terms: Terms { per_second: 1_000, burst: 100 }, per_second: 900.0 },
+    Case { title: "10/s, burst 10, a hundred-fold", terms: Terms { per_second: 10, burst: 10 }, per_second: 1_000.0 },
+];
+
 /// Keys that are busy.
 pub(crate) fn hot(options: &Options) -> String {
+    section("Calls to the store", &CASES, options)
+}
+
+/// Keys of which little can be lent, because slots live too short or because there are few.
+pub(crate) fn edges(options: &Options) -> String {
+    section("Calls to the store where little can be lent", &EDGES, options)
+}
+
+fn section(title: &str, cases: &[Case], options: &Options) -> String {
     let head = [
         "one key",
         "instances",
@@ -21,8 +38,8 @@ pub(crate) fn hot(options: &Options) -> String {
         "over the limit",
         "Redis µs per request",
     ];
-    let mut table = Table::new("Calls to the store", &head);
-    for case in &CASES {
+    let mut table = Table::new(title, &head);
+    for case in cases {
         let rounds = in_turns(&INSTANCES, options, |instances, round| {
             progress(&format!("{instances} instances, {}", case.title));
             Peer::Tollgate.run(instances, case.terms, &case.load(options, round))
