@@ -97,8 +97,8 @@ The time in the script is the server's own count, the other is user and system t
 
 const FIRST_TOUCH: &str = "
 In turn, on idle connections. The store's tasks have a thread for themselves, as in the gateway: a first request wakes that
-thread, the server, that thread again and the thread that asked; a `PING` the server and the thread that asked. On a machine
-that has nothing else to do, its cores sleep in between, and most of the difference is that they are woken twice more.
+thread, the server, that thread again and the thread that asked; a `PING` the server and the thread that asked. To wake a
+core that sleeps takes long here; on the right each has work to do when nobody else has any (`chrt --idle`).
 ";
 
 const HERE: &str = "

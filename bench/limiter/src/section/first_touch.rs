@@ -1,5 +1,6 @@
 //! What the first request for a key waits, beside what a round trip takes.
 
+use std::process::{Child, Command};
 use std::time::Instant;
 
 use tokio::runtime::Builder;
@@ -17,21 +18,49 @@ const TERMS: Terms = Terms { per_second: 100, burst: 100 };
 const WHAT: [&str; 2] = ["`PING` on a socket, blocking", "first request for a key"];
 
 pub(crate) fn section(options: &Options) -> String {
-    let mut rounds: [Vec<[f64; 2]>; 2] = Default::default();
+    let head = ["", "p50 µs", "p99 µs", "p50 µs, cores kept awake", "p99 µs, cores kept awake"];
+    let mut table = Table::new("First touch of a key, one at a time", &head);
+    let mut rounds: [Vec<[f64; 4]>; 2] = Default::default();
     for _ in 0..options.rounds {
         progress("first touch");
-        for (rounds, quantiles) in rounds.iter_mut().zip(round()) {
-            rounds.push(quantiles);
+        let asleep = round();
+        let awake = {
+            let _awake = Awake::keep();
+            round()
+        };
+        for (rounds, (asleep, awake)) in rounds.iter_mut().zip(asleep.into_iter().zip(awake)) {
+            rounds.push([asleep[0], asleep[1], awake[0], awake[1]]);
         }
     }
-    let mut table = Table::new("First touch of a key, one at a time", &["", "p50 µs", "p99 µs"]);
-    let medians = rounds.map(|rounds| [0, 1].map(|place| median(&rounds, place)));
-    for (what, [p50, p99]) in WHAT.iter().zip(medians) {
-        table.row(&[(*what).into(), whole(p50), whole(p99)]);
+    let [ping, touch] = rounds.map(|rounds| [0, 1, 2, 3].map(|place| median(&rounds, place)));
+    let difference = [0, 1, 2, 3].map(|place| touch[place] - ping[place]);
+    for (what, figures) in WHAT.into_iter().chain(["difference"]).zip([ping, touch, difference]) {
+        let figures = figures.into_iter().map(whole);
+        table.row(&std::iter::once(what.into()).chain(figures).collect::<Vec<_>>());
     }
-    let [ping, touch] = medians;
-    table.row(&["difference".into(), whole(touch[0] - ping[0]), whole(touch[1] - ping[1])]);
     table.into_text()
+}
+
+/// Work for every core that nobody else has work for, until it is dropped: what it costs to wake a core is a matter of
+/// the machine, and not small beside a round trip on it.
+struct Awake(Vec<Child>);
+
+impl Awake {
+    fn keep() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let work = || Command::new("chrt").args(["-i", "0", "sh", "-c", "while :; do :; done"]).spawn();
+        Self((0..cores).map(|_| work().expect("chrt of util-linux can be started")).collect())
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // It may be gone already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 /// Both in turn, on a store whose tasks have a thread for themselves, as in the gateway.
@@ -64,7 +93,7 @@ fn round() -> [[f64; 2]; 2] {
     })
 }
 
-fn median(rounds: &[[f64; 2]], place: usize) -> f64 {
+fn median(rounds: &[[f64; 4]], place: usize) -> f64 {
     let mut figures: Vec<_> = rounds.iter().map(|round| round[place]).collect();
     figures.sort_by(f64::total_cmp);
     quantile(&figures, 0.5)
