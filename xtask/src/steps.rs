@@ -25,6 +25,12 @@ const STEPS: &[Step] = &[
         environment: &[],
     },
     Step {
+        name: "simulation",
+        program: "cargo",
+        arguments: &["run", "--locked", "--profile", "quick", "-p", "tollgate-sim", "--", "search", "200000000"],
+        environment: &[],
+    },
+    Step {
         name: "examples in the documentation",
         program: "cargo",
         arguments: &["test", "--locked", "--workspace", "--doc"],

@@ -17,7 +17,7 @@ async fn a_redis_that_dies_is_a_chosen_answer_and_never_an_error() {
     let mut redis = Redis::start();
     let limit = |policy: &str| {
         format!(
-            "{{plugin: {{distributedRateLimit: {{limit: 1000, burst: 1000, {policy}responseHeaders: true, \
+            "{{plugin: {{distributedRateLimit: {{limit: 1000, burst: 1000, leases: false, {policy}responseHeaders: true, \
              store: {{redis: {{endpoints: [\"{}\"], timeout: 300ms}}}}}}}}}}",
             redis.endpoint()
         )
@@ -28,7 +28,7 @@ http:
   middlewares:
     closed: {}
     open: {}
-    traefik: {{rateLimit: {{average: 1000, burst: 1000, redis: {{endpoints: [\"{}\"]}}}}}}
+    traefik: {{rateLimit: {{average: 1000, burst: 1000, leases: false, redis: {{endpoints: [\"{}\"]}}}}}}
   routers:
     closed: {{rule: \"Path(`/closed`)\", service: s, middlewares: [closed]}}
     open: {{rule: \"Path(`/open`)\", service: s, middlewares: [open]}}
