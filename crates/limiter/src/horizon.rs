@@ -136,6 +136,12 @@ impl Horizon {
         self.ahead_from = reading.surely_after(end - self.ahead);
     }
 
+    /// A call failed: whoever waits next asks again, and nobody asks only to have more.
+    pub(crate) fn on_failure(&mut self, now: Monotonic) {
+        self.is_dry = true;
+        self.ahead_from = now.after(AHEAD_MAX);
+    }
+
     /// True if nobody has come for so long that what is held is not needed.
     pub(crate) fn is_idle(&self, now: Monotonic) -> bool {
         now.since(self.last_arrival) > (self.lasts * IDLE_HORIZONS).max(IDLE_MIN)

@@ -310,6 +310,13 @@ impl<W> Turnstile<W> {
         }
     }
 
+    /// The call failed. Those it asked for have been told.
+    pub fn on_failure(&mut self, now: Monotonic) {
+        if let Some(hot) = &mut self.hot {
+            hot.horizon.on_failure(now);
+        }
+    }
+
     /// The limit was changed: what was refused or lent under the old one says nothing about the new.
     pub fn on_change(&mut self) {
         self.denial = None;

@@ -205,6 +205,14 @@ impl Book {
         entry.turnstile.holds() && !std::mem::replace(&mut entry.is_watched, true)
     }
 
+    /// A call failed.
+    pub(super) fn on_failure(&self, hash: KeyHash, now: Monotonic) {
+        let mut part = self.part(hash);
+        if let Some(entry) = part.find_mut(hash[0], |entry| entry.hash == hash) {
+            entry.turnstile.on_failure(now);
+        }
+    }
+
     /// A request is not let through: the slot it took is the next one's. True as for [`Book::on_reply`].
     pub(super) fn put_back(&self, hash: KeyHash, slot: Slot) -> bool {
         let mut part = self.part(hash);

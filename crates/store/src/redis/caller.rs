@@ -145,8 +145,12 @@ impl Caller {
                 }
             }
             Err(error) => {
-                for waiter in due.into_iter().flat_map(|due| due.call.waiters) {
-                    let _ = waiter.send(Err(error.clone()));
+                let now = self.clock.now();
+                for due in due {
+                    self.book.on_failure(due.hash, now);
+                    for waiter in due.call.waiters {
+                        let _ = waiter.send(Err(error.clone()));
+                    }
                 }
             }
         }
@@ -184,6 +188,7 @@ impl Caller {
             Ok(granted) => granted,
             Err(error) => {
                 self.servers.on_failure(due.slot, &error);
+                self.book.on_failure(due.hash, self.clock.now());
                 for waiter in due.call.waiters {
                     let _ = waiter.send(Err(error.clone()));
                 }

@@ -24,7 +24,10 @@ const AWAY: Duration = Duration::from_millis(1);
 const BACK: Duration = SECOND;
 /// How long the flow goes on before a fault, between two of them and after the last.
 const BETWEEN: Duration = Duration::from_millis(300);
+/// How long a server is left as it is once everybody has noticed.
 const LASTS: Duration = Duration::from_millis(500);
+/// Attempts to use a server that is away: so often at most, per instance, after the first.
+const ATTEMPTS_PER_SECOND: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const POLICIES: [FailurePolicy; 3] = [FailurePolicy::Deny, FailurePolicy::Allow, FailurePolicy::Local];
@@ -198,14 +201,23 @@ impl Ordeal<'_> {
         let failed = |health: Health| matches!(health, Health::Unavailable(error) if kinds.contains(&error.kind));
         let all = || self.fleet.instances().all(|instance| failed(instance.redis.health()));
         holds_within(all, || format!("{kinds:?} expected: {:?}", self.fleet.healths())).await;
-        let known = Instant::now();
+        let (known, failures) = (Instant::now(), self.fleet.failures());
         tokio::time::sleep(self.lasts).await;
+        let failures = self.fleet.failures() - failures;
         let healed = Instant::now();
         heal();
         let well = Instant::now();
         self.back_within(BACK, well, &kinds).await;
         self.outages.push(Outage { began, there, known, healed, back: Instant::now() });
+        self.nobody_storms(failures, healed - known, kinds);
         tokio::time::sleep(BETWEEN).await;
+    }
+
+    /// Nobody keeps asking a server that is known to be away, but for one probe of each instance.
+    fn nobody_storms(&self, failures: u64, lasted: Duration, kinds: &[ErrorKind]) {
+        // And whoever asked before it was known, for one key each.
+        let each = (lasted * ATTEMPTS_PER_SECOND).as_secs() + 1 + KEYS_MAX as u64;
+        assert!(failures <= each * self.fleet.len() as u64, "{failures} failures in {lasted:?} of {kinds:?}");
     }
 
     /// A fault that is over before it is known, and costs every instance its connection: `renewed` says that all have
