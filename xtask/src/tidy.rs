@@ -82,7 +82,7 @@ pub(crate) fn check() -> Result<(), String> {
         check_layer(root, name, allowed, &mut broken);
     }
     check_crates_are_listed(root, &mut broken);
-    for directory in ["crates", "xtask", "fuzz/fuzz_targets"] {
+    for directory in ["crates", "xtask", "fuzz/targets"] {
         for file in rust_files(&root.join(directory)) {
             check_file(root, &file, &mut broken);
         }

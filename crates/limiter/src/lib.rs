@@ -32,7 +32,6 @@
 
 pub mod address;
 mod attributes;
-mod coalesce;
 mod criterion;
 mod denial;
 pub mod headers;
@@ -51,7 +50,6 @@ pub mod window;
 
 pub use address::{AddressSet, AddressSetError};
 pub use attributes::Attributes;
-pub use coalesce::{Entered, Turnstile};
 pub use criterion::{Criterion, Source};
 pub use denial::Denial;
 pub use key::{KeyBytes, ShortKey};
