@@ -80,7 +80,8 @@ accessLog: {{format: json, filePath: \"{path}/access\"}}
 impl Instance {
     fn wait_until_it_serves(&mut self) {
         let until = Instant::now() + Duration::from_secs(30);
-        while std::net::TcpStream::connect(self.admin).is_err() {
+        // One entry point listens after the other.
+        while [self.admin, self.web].iter().any(|address| std::net::TcpStream::connect(address).is_err()) {
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("it ended with {status}: {}", self.log());
             }
