@@ -7,6 +7,7 @@ mod failures;
 mod instance;
 mod life;
 mod limits;
+mod outages;
 mod renewal;
 mod secrets;
 mod seeing;
