@@ -115,7 +115,8 @@ impl Twins {
         let mut quota = quota(random);
         let max_delay = Span::from_micros(random.below(2) * random.magnitude(500_000));
         let name = String::from_utf8(key_name(&digest).to_vec()).unwrap();
-        let fence_key = format!("tollgate:fence:{what}");
+        // One of its own, of the same hash slot.
+        let fence_key = format!("tollgate:fence:{what}:{{{name}}}");
         let is_strict = random.below(4) == 0;
         let (mut bucket, mut full_at) = (None, None);
         let mut fence = None;
@@ -228,15 +229,29 @@ impl Twins {
     }
 }
 
+/// Redis and Valkey, alone and as the only node of a cluster.
+pub(super) async fn servers() -> Vec<(Redis, String)> {
+    let mut servers = Vec::new();
+    for program in Program::ALL {
+        servers.push((Redis::of(program, &[]), format!("{program:?}")));
+        let node = Redis::of(program, &["cluster-enabled yes"]);
+        node.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+        let is_whole = || node.command(&["CLUSTER", "INFO"]).text().contains("cluster_state:ok");
+        tollgate_testkit::wait_until(is_whole, Duration::from_secs(10)).await;
+        servers.push((node, format!("{program:?} cluster")));
+    }
+    servers
+}
+
 #[tokio::test]
 async fn the_scripts_and_the_steps_are_twins() {
-    for program in Program::ALL {
+    for (server, program) in servers().await {
         let seed = UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1;
-        let mut twins = Twins::on(Redis::of(program, &[]), seed).await;
+        let mut twins = Twins::on(server, seed).await;
         for round in 0..600_u32 {
             let mut digest = [0; 16];
             digest[..4].copy_from_slice(&round.to_be_bytes());
-            twins.play(digest, &format!("{program:?}, seed {seed}, round {round}")).await;
+            twins.play(digest, &format!("{program}, seed {seed}, round {round}")).await;
         }
         let Twins { written, lent, healed, returned, .. } = twins;
         let happened = [written, lent, healed, returned];
