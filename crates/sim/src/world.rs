@@ -442,10 +442,12 @@ impl<'a> World<'a> {
     }
 
     fn deadline(&mut self, of: usize, life: u32, call: u64) {
+        let now = self.clock(of);
         let instance = &mut self.instances[of];
         if instance.life == life
             && let Some(under_way) = instance.under_way.take_if(|under_way| under_way.call == call)
         {
+            instance.turnstile.on_failure(now);
             for waiter in under_way.waiters {
                 self.refuse(waiter);
             }
