@@ -91,7 +91,7 @@ pub(crate) fn call(script: &Script, asks: &[WindowAsk]) -> redis::Cmd {
     cmd
 }
 
-/// Reads the answer to a call of [`window`].
+/// Reads the answer to a call of the script that counts in windows.
 pub fn decode(value: Value, asks: &[WindowAsk]) -> Result<WindowReplies, StoreError> {
     let (now, items) = reply::split(value, asks.len())?;
     let keys = items.into_iter().zip(asks).map(|(item, ask)| answer(item, &ask.step, now)).collect();
