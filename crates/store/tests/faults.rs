@@ -335,7 +335,8 @@ async fn the_network_is_slow() {
     let fleet = Fleet::start(at(proxy.endpoint())).await;
     let record = fleet
         .flow(async |ordeal| {
-            for millis in [5, 20, 50] {
+            // Replies wait behind each other, and requests for the call before theirs: up to four times that.
+            for millis in [5, 10, 25] {
                 ordeal.nuisance(2, || proxy.set(Fault::Delay(Duration::from_millis(millis)))).await;
             }
         })
