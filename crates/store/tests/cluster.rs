@@ -34,12 +34,6 @@ async fn instances(cluster: &RedisCluster, count: usize) -> Vec<Arc<Instance>> {
     instances
 }
 
-/// The keys of buckets that the primary with this index has now.
-fn keys_at(cluster: &RedisCluster, primary: usize) -> Vec<String> {
-    let Reply::Array(keys) = cluster.primary(primary).command(&["KEYS", "tollgate:*"]) else { panic!("no keys") };
-    keys.iter().map(Reply::text).filter(|key| key != "tollgate:instances").collect()
-}
-
 fn keyslot(cluster: &RedisCluster, key: &str) -> u16 {
     u16::try_from(cluster.primary(0).command(&["CLUSTER", "KEYSLOT", key]).integer()).unwrap()
 }
@@ -60,9 +54,6 @@ async fn instances_share_their_limits_over_all_nodes() {
     let answers = load(&instances, 4, KEYS, tokio::time::sleep(2 * SECOND)).await;
     assert!(excess(TERMS, &answers) <= 0.0);
     assert!(answers.iter().all(|answer| answer.source != DecisionSource::Policy));
-    for index in 0..3 {
-        assert!(!keys_at(&cluster, index).is_empty(), "node {index} has a part");
-    }
     for instance in &instances {
         assert_eq!(instance.all_errors(), []);
         let nodes = instance.redis.nodes();
@@ -96,9 +87,9 @@ async fn slots_move(cluster: &RedisCluster) {
         ..cluster_of(cluster.endpoints())
     };
     instances.push(Instance::ready(gateway, TERMS, FailurePolicy::Deny).await);
-    // Every key has its bucket, so that it is known which slots to move.
-    load(&instances, 4, KEYS, tokio::time::sleep(SECOND)).await;
-    let mut slots: Vec<_> = keys_at(cluster, 0).iter().map(|key| keyslot(cluster, key)).collect();
+    let (first, last) = cluster.range(0);
+    let mut slots: Vec<_> = (0..KEYS).map(|key| keyslot(cluster, &bucket_name(&key_name(key)))).collect();
+    slots.retain(|slot| (first..=last).contains(slot));
     slots.sort_unstable();
     slots.dedup();
     assert!(!slots.is_empty());
@@ -125,8 +116,9 @@ async fn slots_move(cluster: &RedisCluster) {
             let address = cluster.primary(index).endpoint();
             instance.redis.nodes().into_iter().find(|node| node.address == address).unwrap().slots
         };
-        let (first, last) = cluster.range(0);
-        assert_eq!(usize::from(owned(0)), usize::from(last - first + 1) - slots.len(), "the map was corrected");
+        // The third node hears of it last, and may have been asked last.
+        let expected = usize::from(last - first + 1) - slots.len();
+        wait_until(|| usize::from(owned(0)) == expected, PATIENCE).await;
     }
 }
 
@@ -198,7 +190,9 @@ async fn a_cluster_that_is_down_is_no_error_and_its_return_is_noticed() {
     }
     assert!(asked.elapsed() < SLACK, "nobody waits for a cluster that is known to be down");
     cluster.primary_mut(2).restart();
-    let up = || cluster.primary(0).command(&["CLUSTER", "INFO"]).text().contains("cluster_state:ok");
+    // A node that comes back waits for a while before it serves.
+    let up =
+        || (0..3).all(|node| cluster.primary(node).command(&["CLUSTER", "INFO"]).text().contains("cluster_state:ok"));
     wait_until(up, PATIENCE).await;
     let back = Instant::now();
     instance.is_available().await;

@@ -51,11 +51,17 @@ pub(super) struct Servers {
 
 /// A key that is not ours stays what it is, and is met by every request for it.
 const FOREIGN_SAID_EVERY: Duration = Duration::from_secs(60);
-/// More often a call is not sent on: nodes that send it in circles do not know themselves.
+/// More often a call is not sent on without a rest: nodes that send it in circles do not know themselves.
 const REDIRECTS_MAX: usize = 5;
-/// How long a call rests at first whose keys are on two nodes; twice as long each time after. A slot moves in
+/// How long a call rests, each time, whose keys are on two nodes or that was sent in circles. A slot moves in
 /// milliseconds, or in seconds if it is full.
-const DIVIDED_REST: Duration = Duration::from_millis(5);
+const DIVIDED_RESTS: [Duration; 5] = [
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+    Duration::from_millis(40),
+    Duration::from_millis(80),
+];
 
 impl Servers {
     /// The servers that `options` name. [`Servers::run`] will connect them; `scripts` are loaded on every connection,
@@ -198,25 +204,41 @@ impl Servers {
         cmd: &MakeCmd<'_>,
         asked: &mut Option<Arc<Node>>,
     ) -> Result<Called, StoreError> {
+        let mut rests = DIVIDED_RESTS.iter();
+        loop {
+            if let Some(called) = self.follow(slot, script, cmd, asked).await? {
+                return Ok(called);
+            }
+            let Some(rest) = rests.next() else {
+                let detail = format!("slot {slot} is on its way from one node to another");
+                return Err(StoreError::new(ErrorKind::HashSlot, detail));
+            };
+            // Nobody is to blame if that takes all the time there is.
+            *asked = None;
+            tokio::time::sleep(*rest).await;
+        }
+    }
+
+    /// Goes where the nodes point. None if the keys of the call are on two of them, or they point in circles.
+    async fn follow(
+        &self,
+        slot: u16,
+        script: &Script,
+        cmd: &MakeCmd<'_>,
+        asked: &mut Option<Arc<Node>>,
+    ) -> Result<Option<Called>, StoreError> {
         let mut asking = Asking::Owner;
         let mut node = self.node(slot).await?;
-        let mut rest = DIVIDED_REST;
         for _ in 0..=REDIRECTS_MAX {
             (node, asking) = match asked.insert(node).link.call(script, cmd, asking).await {
-                Ok(called) => return Ok(called),
+                Ok(called) => return Ok(Some(called)),
                 Err(Refusal::Failed(error)) => return Err(error),
                 Err(Refusal::Redirected(Redirect::Moved { slot, to })) => (self.on_moved(slot, to), Asking::Owner),
                 Err(Refusal::Redirected(Redirect::Ask { to })) => (self.on_ask(slot, to), Asking::Importer),
-                Err(Refusal::Divided) => {
-                    // Nobody is to blame if that takes all the time there is.
-                    *asked = None;
-                    tokio::time::sleep(rest).await;
-                    rest *= 2;
-                    (self.node(slot).await?, Asking::Owner)
-                }
+                Err(Refusal::Divided) => return Ok(None),
             };
         }
-        Err(StoreError::new(ErrorKind::HashSlot, format!("slot {slot} is on its way from one node to another")))
+        Ok(None)
     }
 
     /// The server responsible for `slot`. Waits until it was first tried to learn who that is.
